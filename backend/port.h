@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A port is where frames enter (rx) and leave (tx): a guest's vhost-user device or the TAP.
+ *
+ * One worker owns a port's rings or descriptors; all operations below are called by that worker
+ * only. `rx` is into chnet from the port, `tx` is out of chnet to the port. Bursts are the only
+ * currency. A worker's breath calls, in this order:
+ *
+ *   rx_burst   borrow frames
+ *   tx_burst   on the ports they go to (as often as need be)
+ *   tx_flush   on those ports: publish used entries, write what is queued, interrupt the guest once
+ *   rx_done    give every frame of the last rx_burst back, in order
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/packet.h"
+
+/* The most frames that move at a time. */
+#define PORT_BURST 64
+/* The most ports of one network; fits a 64-bit set, plus the uplink. */
+#define PORT_MAX 65
+/* "no such port" */
+#define PORT_NONE UINT16_MAX
+
+struct port;
+
+struct port_ops {
+	/*
+	 * Borrows up to `max` (at most PORT_BURST) frames into packets[0..], storage that belongs
+	 * to the worker. Returns how many. Must be followed by rx_done before the next call.
+	 */
+	uint16_t (*rx_burst)(struct port *port, struct packet *packets, uint16_t max);
+
+	/* Gives back every frame of the last rx_burst. */
+	void (*rx_done)(struct port *port);
+
+	/*
+	 * Sends frames in order. Returns how many were taken; the next one could not be sent for
+	 * want of room at the far side and may be tried again or dropped by the caller. A frame
+	 * that can never be sent is dropped and counted by the port, and counts as taken.
+	 */
+	uint16_t (*tx_burst)(struct port *port, struct packet *const packets[], uint16_t count);
+
+	/* Publishes what tx_burst wrote and notifies the far side when it asked for that. */
+	void (*tx_flush)(struct port *port);
+
+	/*
+	 * Asks for a wake-up when frames come. Returns true when armed and nothing is waiting;
+	 * false when there is work already (do not sleep). disarm() ends it and returns to polling.
+	 */
+	bool (*arm)(struct port *port);
+	void (*disarm)(struct port *port);
+};
