@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "backend/log.h"
 #include "nat/nat.h"
@@ -85,8 +86,8 @@ enum options_action {
 int options_parse(int argc, char *const argv[], struct options *ret_options,
 	enum options_action *ret_action, char *error, size_t size);
 
-/* The text of --help, ending with a newline. Static storage is written: one thread only. */
-const char *options_help(void);
+/* Writes the text of --help. */
+void options_help(FILE *file);
 
 /* The NAT that these options ask for; nat_memory_size() of it is the flow memory's size. */
 struct nat_config options_nat_config(const struct options *options);

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One table says for each option its name, argument, environment variable, help text and parser;
+ * everything else walks that table. Options are read first, then the variables of options that were
+ * not given (so that a bad variable which an option overrules does no harm), then what depends on
+ * several values is checked.
+ */
+#include "backend/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/options_value.h"
+
+#define SESSIONS_MIN 1024
+#define SESSIONS_MAX 16777216
+/* Outside ports for mappings that cannot keep their own. */
+#define PORT_LOW 1024
+#define PORT_HIGH 65535
+
+static int parse_uplink(struct options_parser *parser, const char *value)
+{
+	static const struct options_word words[] = {
+		{"tap", OPTIONS_UPLINK_TAP}, {"none", OPTIONS_UPLINK_NONE}, {NULL, 0}};
+	int uplink;
+
+	if (options_read_word(words, value, &uplink) < 0)
+		return options_refuse(parser, "'%s' is no uplink: take tap or none", value);
+	parser->options->uplink = (enum options_uplink)uplink;
+	return 0;
+}
+
+static int parse_nat(struct options_parser *parser, const char *value)
+{
+	static const struct options_word words[] = {
+		{"user", OPTIONS_NAT_USER}, {"kernel", OPTIONS_NAT_KERNEL}, {NULL, 0}};
+	int nat;
+
+	if (options_read_word(words, value, &nat) < 0)
+		return options_refuse(parser, "'%s' is no NAT: take user or kernel", value);
+	parser->options->nat = (enum options_nat)nat;
+	return 0;
+}
+
+/* What the kernel takes as an interface name, without its "%d" patterns. */
+static int parse_tap(struct options_parser *parser, const char *value)
+{
+	size_t length = strlen(value);
+
+	if (length >= OPTIONS_TAP_CAPACITY)
+		return options_refuse(parser,
+			"the name is %zu bytes long and the kernel allows %d: take a shorter one",
+			length, OPTIONS_TAP_CAPACITY - 1);
+	bool good = length > 0 && strcmp(value, ".") != 0 && strcmp(value, "..") != 0;
+	for (const char *c = value; *c; c++)
+		good = good && isgraph((unsigned char)*c) && !strchr("/:%", *c);
+	if (!good)
+		return options_refuse(
+			parser, "'%s' is not an interface name: take one such as tap0", value);
+	memcpy(parser->options->tap, value, length + 1);
+	return 0;
+}
+
+static int parse_host_ip(struct options_parser *parser, const char *value)
+{
+	struct options *options = parser->options;
+	uint32_t address_be, prefix = 24;
+	char text[INET_ADDRSTRLEN + 1] = "";
+	const char *slash = strchr(value, '/');
+	size_t length = slash ? (size_t)(slash - value) : strlen(value);
+
+	if (length < sizeof(text))
+		memcpy(text, value, length);
+	if (options_read_ipv4(text, &address_be) < 0)
+		return options_refuse(
+			parser, "'%s' is not an IPv4 address: write it as 172.16.0.1/24", value);
+	if (slash && options_read_number(slash + 1, 16, 30, &prefix) < 0)
+		return options_refuse(parser,
+			"'%s' is not a prefix length from 16 to 30: write it as 172.16.0.1/24",
+			slash + 1);
+	uint32_t address = ntohl(address_be), hosts = UINT32_MAX >> prefix;
+	if (address >> 24 == 0 || address >> 24 == 127 || address >> 28 >= 0xe)
+		return options_refuse(parser,
+			"%s is not an address of a LAN: take a private one such as 172.16.0.1",
+			text);
+	if ((address & hosts) == 0 || (address & hosts) == hosts)
+		return options_refuse(parser,
+			"%s is the network or broadcast address of its /%u: take a host's, such as "
+			"172.16.0.1/24",
+			text, prefix);
+	options->host_ip_be = address_be;
+	options->prefix = (uint8_t)prefix;
+	return 0;
+}
+
+static int parse_sessions(struct options_parser *parser, const char *value)
+{
+	if (options_read_number(value, SESSIONS_MIN, SESSIONS_MAX, &parser->options->sessions) < 0)
+		return options_refuse(parser,
+			"'%s' is not a number from %d to %d: the default is %d", value,
+			SESSIONS_MIN, SESSIONS_MAX, OPTIONS_SESSIONS_DEFAULT);
+	return 0;
+}
+
+static int parse_name(struct options_parser *parser, const char *value)
+{
+	size_t length = strlen(value);
+	bool good = length > 0 && length < OPTIONS_NAME_CAPACITY && isalnum((unsigned char)*value);
+
+	for (const char *c = value; *c; c++)
+		good = good && (isalnum((unsigned char)*c) || strchr("._-", *c));
+	if (!good)
+		return options_refuse(parser,
+			"'%s' is no name: take up to %d letters, digits, '.', '_' and '-', a "
+			"letter or digit first",
+			value, OPTIONS_NAME_CAPACITY - 1);
+	memcpy(parser->options->name, value, length + 1);
+	return 0;
+}
+
+static int parse_ready_fd(struct options_parser *parser, const char *value)
+{
+	uint32_t fd;
+
+	if (options_read_number(value, 3, INT32_MAX, &fd) < 0)
+		return options_refuse(parser,
+			"'%s' is not a descriptor of 3 or more: write as in '--ready-fd 3 3>FILE'",
+			value);
+	if (fcntl((int)fd, F_GETFD) < 0)
+		return options_refuse(
+			parser, "is not open: write as in '--ready-fd %u %u>FILE'", fd, fd);
+	parser->options->ready_fd = (int)fd;
+	return 0;
+}
+
+static int parse_log_level(struct options_parser *parser, const char *value)
+{
+	if (log_level_parse(value, &parser->options->log_level) < 0)
+		return options_refuse(
+			parser, "'%s' is no level: take error, warning, info or debug", value);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	const char *argument;	    /* for --help; NULL when there is none */
+	const char *variable;	    /* environment variable that it wins over; or NULL */
+	const char *help;	    /* lines of at most 55 characters */
+	enum options_action action; /* not OPTIONS_RUN: ends parsing */
+	int (*parse)(struct options_parser *parser, const char *value); /* NULL: no argument */
+} table[] = {
+	{"--socket", "PATH[,mac=MAC][,ip=IP][,ctrl-vq=on|off][,profile=auto|redox|full]", NULL,
+		"the vhost-user socket of one guest, up to 64 times;\n"
+		"a guest with mac= or ip= can use no other address",
+		OPTIONS_RUN, options_socket_parse},
+	{"--uplink", "tap|none", NULL, "the way to the world [tap]", OPTIONS_RUN, parse_uplink},
+	{"--tap", "NAME", "TAP_NAME", "the TAP interface to make [tap0]", OPTIONS_RUN, parse_tap},
+	{"--host-ip", "ADDRESS[/LEN]", "HOST_IP", "the gateway, which is the host [172.16.0.1/24]",
+		OPTIONS_RUN, parse_host_ip},
+	{"--nat", "user|kernel", NULL, "who translates the guests' addresses [user]", OPTIONS_RUN,
+		parse_nat},
+	{"--sessions", "N", NULL, "room for N sessions in the user-space NAT [262144]", OPTIONS_RUN,
+		parse_sessions},
+	{"--name", "NET", NULL, "the network's name [default]", OPTIONS_RUN, parse_name},
+	{"--ready-fd", "N", NULL, "write \"ready\" to descriptor N when guests can connect",
+		OPTIONS_RUN, parse_ready_fd},
+	{"--log-level", "LEVEL", NULL, "error, warning, info or debug [info]", OPTIONS_RUN,
+		parse_log_level},
+	{"--help", NULL, NULL, "this text", OPTIONS_HELP, NULL},
+	{"--version", NULL, NULL, "the version", OPTIONS_VERSION, NULL},
+};
+#define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
+
+void options_help(FILE *file)
+{
+	fputs("Usage: chnet-vhost --socket PATH [--socket PATH ...] [OPTION ...]\n"
+	      "Networks Cloud Hypervisor guests from user space: switch, gateway, NAT.\n"
+	      "Runs in the foreground and as root; leaves nothing behind when it ends.\n\n",
+		file);
+	for (size_t i = 0; i < TABLE_COUNT; i++) {
+		const char *argument = table[i].argument ? table[i].argument : "";
+		int width = fprintf(file, "  %s %s", table[i].name, argument);
+		fprintf(file, "%*s", width < 26 ? 26 - width : 0, "");
+		for (const char *line = table[i].help; line;) {
+			const char *end = strchr(line, '\n');
+			if (width > 25 || line != table[i].help)
+				fprintf(file, "\n%26s", "");
+			width = 0;
+			fprintf(file, "%.*s", end ? (int)(end - line) : (int)strlen(line), line);
+			line = end ? end + 1 : NULL;
+		}
+		fputc('\n', file);
+	}
+	fputs("\nEnvironment, where no option says otherwise: TAP_NAME, HOST_IP, and GUEST_MAC,\n"
+	      "GUEST_IP for the first socket. SIGUSR1 prints the counters, SIGTERM ends.\n\n"
+	      "Examples:\n"
+	      "  chnet-vhost --socket /run/guest1.sock,mac=52:54:00:12:34:56,ip=172.16.0.2\n"
+	      "  cloud-hypervisor --memory size=1G,shared=on --net \\\n"
+	      "    vhost_user=true,socket=/run/guest1.sock,mac=52:54:00:12:34:56 ...\n"
+	      "  chnet-vhost --uplink none --socket /tmp/a.sock --socket /tmp/b.sock\n",
+		file);
+}
+
+static int find(const char *argument, size_t length)
+{
+	for (size_t i = 0; i < TABLE_COUNT; i++) {
+		if (strlen(table[i].name) == length && memcmp(table[i].name, argument, length) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Reads argv; sets a bit in *given for each option met. */
+static int read_arguments(struct options_parser *parser, int argc, char *const argv[],
+	unsigned int *given, enum options_action *action)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *argument = argv[i], *equals = strchr(argument, '=');
+		size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
+		const char *value = equals ? equals + 1 : NULL;
+		int entry = find(argument, length);
+
+		options_at(parser, "%.*s", (int)length, argument);
+		if (entry < 0)
+			return options_refuse(parser,
+				argument[0] == '-'
+					? "unknown option: 'chnet-vhost --help' lists all of them"
+					: "not an option: write as in 'chnet-vhost --socket PATH'");
+		if (!table[entry].parse) {
+			if (value)
+				return options_refuse(
+					parser, "takes no value: leave '=%s' out", value);
+			*action = table[entry].action;
+			return 0;
+		}
+		if (!value && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0)
+			value = argv[++i];
+		if (!value)
+			return options_refuse(parser, "needs a value: write %s %s",
+				table[entry].name, table[entry].argument);
+		options_at(parser, "%s%s%s", table[entry].name, *value ? " " : "", value);
+		*given |= 1U << entry;
+		int error = table[entry].parse(parser, value);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int read_variables(struct options_parser *parser, unsigned int given)
+{
+	for (size_t i = 0; i < TABLE_COUNT; i++) {
+		const char *value = table[i].variable ? getenv(table[i].variable) : NULL;
+		if (!value || !*value || given & 1U << i)
+			continue;
+		options_at(parser, "%s in the environment", table[i].variable);
+		int error = table[i].parse(parser, value);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* What depends on several values. */
+static int complete(struct options_parser *parser)
+{
+	struct options *options = parser->options;
+	uint32_t hosts = UINT32_MAX >> options->prefix, host_ip = ntohl(options->host_ip_be);
+	char text[INET_ADDRSTRLEN];
+
+	options_at(parser, "--socket");
+	if (options->socket_count == 0)
+		return options_refuse(
+			parser, "missing: give one for each guest, as --socket /run/guest1.sock");
+	options->lan_be = htonl(host_ip & ~hosts);
+	uint32_t outside = (host_ip | hosts) - 1;
+	if (outside == host_ip)
+		outside--;
+	options->outside_be = options->nat == OPTIONS_NAT_USER ? htonl(outside) : 0;
+	options_at(parser, "--host-ip %s/%u", options_show_ipv4(options->host_ip_be, text),
+		options->prefix);
+	/* Two addresses: the gateway's and the NAT's. */
+	if (options->prefix == 30 && options->nat == OPTIONS_NAT_USER)
+		return options_refuse(parser,
+			"leaves no address for a guest beside the gateway's and the NAT's: "
+			"take a prefix length from 16 to 29, or --nat kernel");
+	return options_socket_check(parser);
+}
+
+int options_parse(int argc, char *const argv[], struct options *ret_options,
+	enum options_action *ret_action, char *error, size_t size)
+{
+	struct options options = {
+		.uplink = OPTIONS_UPLINK_TAP,
+		.nat = OPTIONS_NAT_USER,
+		.tap = "tap0",
+		.host_ip_be = htonl(0xac100001), /* 172.16.0.1 */
+		.prefix = 24,
+		.sessions = OPTIONS_SESSIONS_DEFAULT,
+		.name = "default",
+		.ready_fd = -1,
+		.log_level = LOG_LEVEL_INFO,
+	};
+	struct options_parser parser = {.options = &options, .error = error, .error_size = size};
+	enum options_action action = OPTIONS_RUN;
+	unsigned int given = 0;
+
+	int result = read_arguments(&parser, argc, argv, &given, &action);
+	if (!result && action == OPTIONS_RUN)
+		result = read_variables(&parser, given);
+	if (!result && action == OPTIONS_RUN)
+		result = complete(&parser);
+	if (result)
+		return result;
+	*ret_options = options;
+	*ret_action = action;
+	return 0;
+}
+
+struct nat_config options_nat_config(const struct options *options)
+{
+	return (struct nat_config){
+		.inside_be = options->lan_be,
+		.inside_prefix = options->prefix,
+		.outside_be = options->outside_be,
+		.port_low = PORT_LOW,
+		.port_high = PORT_HIGH,
+		.filter = NAT_FILTER_ADDRESS,
+		.sessions = options->sessions,
+	};
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/options_value.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void options_at(struct options_parser *parser, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(parser->where, sizeof(parser->where), format, arguments);
+	va_end(arguments);
+}
+
+int options_refuse(struct options_parser *parser, const char *format, ...)
+{
+	va_list arguments;
+	int length = snprintf(parser->error, parser->error_size, "%s: ", parser->where);
+
+	if (length < 0 || (size_t)length >= parser->error_size)
+		return -EINVAL;
+	va_start(arguments, format);
+	vsnprintf(parser->error + length, parser->error_size - (size_t)length, format, arguments);
+	va_end(arguments);
+	return -EINVAL;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int options_read_mac(const char *text, uint8_t ret_mac[6])
+{
+	uint8_t mac[6];
+
+	if (strlen(text) != OPTIONS_MAC_TEXT - 1)
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(mac); i++) {
+		int high = hex_digit(text[3 * i]), low = hex_digit(text[3 * i + 1]);
+		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
+			return -EINVAL;
+		mac[i] = (uint8_t)(high << 4 | low);
+	}
+	memcpy(ret_mac, mac, sizeof(mac));
+	return 0;
+}
+
+int options_read_ipv4(const char *text, uint32_t *ret_address_be)
+{
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, text, &address) != 1)
+		return -EINVAL;
+	*ret_address_be = address.s_addr;
+	return 0;
+}
+
+int options_read_number(const char *text, uint32_t low, uint32_t high, uint32_t *ret_number)
+{
+	uint64_t number = 0;
+
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		number = number * 10 + (uint64_t)(*text - '0');
+		if (number > high)
+			return -EINVAL;
+	}
+	if (number < low)
+		return -EINVAL;
+	*ret_number = (uint32_t)number;
+	return 0;
+}
+
+int options_read_word(const struct options_word *words, const char *text, int *ret_value)
+{
+	for (; words->name; words++) {
+		if (strcmp(words->name, text) == 0) {
+			*ret_value = words->value;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *options_show_ipv4(uint32_t address_be, char *buffer)
+{
+	struct in_addr address = {.s_addr = address_be};
+
+	return inet_ntop(AF_INET, &address, buffer, INET_ADDRSTRLEN);
+}
+
+const char *options_show_mac(const uint8_t mac[6], char *buffer)
+{
+	snprintf(buffer, OPTIONS_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+	return buffer;
+}

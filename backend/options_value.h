@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the parsers of options.c and options_socket.c share: where a value stands, how it is
+ * refused, and how addresses and numbers are read and written.
+ */
+#pragma once
+
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/options.h"
+
+/* "52:54:00:12:34:56" with its terminating zero. */
+#define OPTIONS_MAC_TEXT 18
+
+/* One run of options_parse(). */
+struct options_parser {
+	struct options *options; /* under construction */
+	char where[256];	 /* the value at hand, such as "--tap tap0"; starts an error line */
+	char *error;		 /* the caller's buffer */
+	size_t error_size;	 /* bytes */
+};
+
+/* A word that an option takes, and what it stands for. Tables end with a NULL name. */
+struct options_word {
+	const char *name;
+	int value;
+};
+
+/* Notes what is being parsed, for error lines. */
+void options_at(struct options_parser *parser, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Writes "where: reason" into the caller's buffer and returns -EINVAL. */
+int options_refuse(struct options_parser *parser, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Strict readers: the whole text must be the value. 0, or -EINVAL with the result untouched.
+ */
+int options_read_mac(const char *text, uint8_t ret_mac[6]); /* six hexadecimal bytes with colons */
+int options_read_ipv4(const char *text, uint32_t *ret_address_be);
+int options_read_number(const char *text, uint32_t low, uint32_t high, uint32_t *ret_number);
+int options_read_word(const struct options_word *words, const char *text, int *ret_value);
+
+/* Write an address as text into a buffer of INET_ADDRSTRLEN or OPTIONS_MAC_TEXT; return it. */
+const char *options_show_ipv4(uint32_t address_be, char *buffer);
+const char *options_show_mac(const uint8_t mac[6], char *buffer);
+
+/* Parses the value of one --socket and appends it (options_socket.c). 0, or -EINVAL refused. */
+int options_socket_parse(struct options_parser *parser, const char *value);
+
+/*
+ * Checks all sockets against the LAN and each other, once everything else is known; GUEST_MAC and
+ * GUEST_IP of the environment complete the first socket (options_socket.c).
+ */
+int options_socket_check(struct options_parser *parser);
