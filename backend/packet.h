@@ -48,7 +48,8 @@ enum packet_flag {
 	PACKET_LATER_FRAGMENT =
 		1 << 5,		   /* IPv4 fragment with an offset: no L4 header (no PACKET_L4) */
 	PACKET_BROADCAST = 1 << 6, /* Ethernet destination is a group address */
-	PACKET_MALFORMED = 1 << 7, /* no whole Ethernet header, or IPv4 or ARP whose lengths or version lie */
+	/* no whole Ethernet header, or IPv4 or ARP whose lengths or version lie */
+	PACKET_MALFORMED = 1 << 7,
 };
 
 struct packet {
