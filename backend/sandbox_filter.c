@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tables of system calls, turned into BPF by libseccomp.
+ *
+ * Filters stack: a call must pass every filter that its thread has, the strictest answer wins. The
+ * wide and the worker's are lists of what is allowed, and anything else kills the process. The
+ * settling one is a list of what is refused from then on, on top of the wide one.
+ *
+ * Several entries for one call are alternatives. libseccomp knows no order among them, and lets an
+ * unconditional entry swallow the others: conditions of one call must exclude each other. Names
+ * that an architecture does not have are skipped by libseccomp.
+ *
+ * clone3's flags lie in memory, where no filter sees them; it fails with ENOSYS, so that the C
+ * library falls back to clone, which may make threads only.
+ */
+#include "backend/sandbox_filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Name of anonymous mappings, which newer C libraries set. */
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+
+/* What an entry's argument is compared with. */
+enum operand {
+	NOTHING, /* the rule holds for every call */
+	VALUE,	 /* holds when (argument & mask) == value */
+	OTHER,	 /* holds when argument != value */
+	OWN_PID, /* holds when argument is the process' id */
+};
+
+struct rule {
+	int call;	    /* SCMP_SYS(name) */
+	unsigned int error; /* errno to fail with; 0: allow */
+	enum operand operand;
+	unsigned int argument; /* its index, 0 to 5 */
+	uint64_t mask;
+	uint64_t value;
+};
+
+#define ALLOW(name)                    \
+	{                              \
+		.call = SCMP_SYS(name) \
+	}
+#define FAIL(name, errno_)                                \
+	{                                                 \
+		.call = SCMP_SYS(name), .error = (errno_) \
+	}
+#define WHEN(name, argument_, mask_, value_)                                       \
+	{                                                                          \
+		.call = SCMP_SYS(name), .operand = VALUE, .argument = (argument_), \
+		.mask = (mask_), .value = (value_)                                 \
+	}
+#define FAIL_WHEN(name, errno_, argument_, mask_, value_)                    \
+	{                                                                    \
+		.call = SCMP_SYS(name), .error = (errno_), .operand = VALUE, \
+		.argument = (argument_), .mask = (mask_), .value = (value_)  \
+	}
+#define FAIL_OTHER(name, errno_, argument_, value_)                          \
+	{                                                                    \
+		.call = SCMP_SYS(name), .error = (errno_), .operand = OTHER, \
+		.argument = (argument_), .value = (value_)                   \
+	}
+#define OWN(name, argument_)                                                        \
+	{                                                                           \
+		.call = SCMP_SYS(name), .operand = OWN_PID, .argument = (argument_) \
+	}
+
+#define WHOLE UINT64_MAX
+#define INT UINT32_MAX
+
+static const struct rule wide[] = {
+	/* descriptors */
+	ALLOW(read),
+	ALLOW(write),
+	ALLOW(readv),
+	ALLOW(writev),
+	ALLOW(pread64),
+	ALLOW(pwrite64),
+	ALLOW(lseek),
+	ALLOW(close),
+	ALLOW(close_range),
+	ALLOW(fcntl),
+	ALLOW(dup),
+	ALLOW(dup2),
+	ALLOW(dup3),
+	ALLOW(pipe),
+	ALLOW(pipe2),
+	ALLOW(eventfd),
+	ALLOW(eventfd2),
+	ALLOW(signalfd),
+	ALLOW(signalfd4),
+	ALLOW(memfd_create),
+	ALLOW(ftruncate),
+	ALLOW(fallocate),
+	ALLOW(fsync),
+	WHEN(ioctl, 1, WHOLE, TCGETS),
+	WHEN(ioctl, 1, WHOLE, FIONREAD),
+	WHEN(ioctl, 1, WHOLE, FIONBIO),
+	/* files: EAL reads /sys and /proc, loads drivers */
+	ALLOW(open),
+	ALLOW(openat),
+	ALLOW(access),
+	ALLOW(faccessat),
+	ALLOW(faccessat2),
+	ALLOW(stat),
+	ALLOW(lstat),
+	ALLOW(fstat),
+	ALLOW(newfstatat),
+	ALLOW(statx),
+	ALLOW(statfs),
+	ALLOW(fstatfs),
+	ALLOW(readlink),
+	ALLOW(readlinkat),
+	ALLOW(getdents64),
+	ALLOW(getcwd),
+	ALLOW(unlink),
+	ALLOW(unlinkat),
+	/* EAL makes a runtime directory that it has no use for with --no-shconf, and is content
+	 * when there is one */
+	FAIL(mkdir, EEXIST),
+	FAIL(mkdirat, EEXIST),
+	/* memory */
+	ALLOW(mmap),
+	ALLOW(munmap),
+	ALLOW(mprotect),
+	ALLOW(mremap),
+	ALLOW(madvise),
+	ALLOW(brk),
+	ALLOW(mlock),
+	ALLOW(munlock),
+	ALLOW(mincore),
+	ALLOW(get_mempolicy),
+	ALLOW(set_mempolicy),
+	ALLOW(mbind),
+	WHEN(move_pages, 0, INT, 0),
+	FAIL(userfaultfd, EPERM),
+	/* threads; a new one shares memory, files and signal handlers, so it is no process */
+	WHEN(clone, 0, CLONE_THREAD, CLONE_THREAD),
+	FAIL(clone3, ENOSYS),
+	ALLOW(set_robust_list),
+	ALLOW(set_tid_address),
+	ALLOW(rseq),
+	ALLOW(futex),
+	ALLOW(gettid),
+	ALLOW(getpid),
+	ALLOW(getppid),
+	ALLOW(sched_yield),
+	ALLOW(sched_getaffinity),
+	ALLOW(sched_setaffinity),
+	ALLOW(sched_getparam),
+	ALLOW(sched_getscheduler),
+	ALLOW(getcpu),
+	ALLOW(membarrier),
+	ALLOW(exit),
+	ALLOW(exit_group),
+	ALLOW(restart_syscall),
+	/* signals, to ourselves only: other processes of the same user are not ours */
+	ALLOW(rt_sigaction),
+	ALLOW(rt_sigprocmask),
+	ALLOW(rt_sigreturn),
+	ALLOW(rt_sigtimedwait),
+	ALLOW(sigaltstack),
+	OWN(tgkill, 0),
+	/* time */
+	ALLOW(clock_gettime),
+	ALLOW(clock_getres),
+	ALLOW(clock_nanosleep),
+	ALLOW(nanosleep),
+	ALLOW(gettimeofday),
+	ALLOW(time),
+	ALLOW(timerfd_create),
+	ALLOW(timerfd_settime),
+	ALLOW(timerfd_gettime),
+	/* waiting */
+	ALLOW(epoll_create),
+	ALLOW(epoll_create1),
+	ALLOW(epoll_ctl),
+	ALLOW(epoll_wait),
+	ALLOW(epoll_pwait),
+	ALLOW(epoll_pwait2),
+	ALLOW(poll),
+	ALLOW(ppoll),
+	ALLOW(select),
+	ALLOW(pselect6),
+	/* the guests' sockets; it never connects */
+	WHEN(socket, 0, WHOLE, AF_UNIX),
+	FAIL_OTHER(socket, EAFNOSUPPORT, 0, AF_UNIX),
+	ALLOW(bind),
+	ALLOW(listen),
+	ALLOW(accept),
+	ALLOW(accept4),
+	ALLOW(recvmsg),
+	ALLOW(sendmsg),
+	ALLOW(recvfrom),
+	ALLOW(sendto),
+	ALLOW(shutdown),
+	ALLOW(getsockopt),
+	ALLOW(setsockopt),
+	ALLOW(getsockname),
+	ALLOW(getpeername),
+	FAIL(connect, EACCES),
+	/* what we are */
+	ALLOW(uname),
+	ALLOW(sysinfo),
+	ALLOW(getuid),
+	ALLOW(geteuid),
+	ALLOW(getgid),
+	ALLOW(getegid),
+	ALLOW(getrandom),
+	ALLOW(getrlimit),
+	ALLOW(getrusage),
+	WHEN(prlimit64, 0, INT, 0),
+	/* for the next filter */
+	ALLOW(seccomp),
+	WHEN(prctl, 0, INT, PR_SET_NO_NEW_PRIVS),
+	WHEN(prctl, 0, INT, PR_GET_NO_NEW_PRIVS),
+	WHEN(prctl, 0, INT, PR_SET_NAME),
+	WHEN(prctl, 0, INT, PR_GET_NAME),
+	WHEN(prctl, 0, INT, PR_SET_VMA),
+	WHEN(prctl, 0, INT, PR_CAPBSET_READ),
+	/* drivers' constructors try these */
+	FAIL(iopl, EPERM),
+	FAIL(ioperm, EPERM),
+};
+
+/* The C library opens files in passing (processors, time zone) and lives with a refusal. */
+static const struct rule settle[] = {
+	FAIL(open, EACCES),
+	FAIL(openat, EACCES),
+	FAIL_WHEN(mmap, EACCES, 2, PROT_EXEC, PROT_EXEC),
+	FAIL_WHEN(mprotect, EACCES, 2, PROT_EXEC, PROT_EXEC),
+};
+
+static const struct rule worker[] = {
+	ALLOW(read),
+	ALLOW(write),
+	ALLOW(readv),
+	ALLOW(writev),
+	ALLOW(close),
+	ALLOW(epoll_wait),
+	ALLOW(epoll_pwait),
+	ALLOW(epoll_pwait2),
+	ALLOW(epoll_ctl),
+	ALLOW(poll),
+	ALLOW(ppoll),
+	ALLOW(timerfd_settime),
+	ALLOW(futex),
+	ALLOW(sched_yield),
+	ALLOW(membarrier),
+	ALLOW(getcpu),
+	ALLOW(clock_gettime),
+	ALLOW(clock_getres),
+	ALLOW(clock_nanosleep),
+	ALLOW(nanosleep),
+	ALLOW(gettimeofday),
+	ALLOW(time),
+	ALLOW(getrandom),
+	/* the SIGBUS handler's zero pages, and the allocator's memory; never code */
+	WHEN(mmap, 2, PROT_EXEC, 0),
+	WHEN(mprotect, 2, PROT_EXEC, 0),
+	ALLOW(munmap),
+	ALLOW(mremap),
+	ALLOW(madvise),
+	ALLOW(brk),
+	/* a fault that is not a guest's ends the process */
+	ALLOW(rt_sigaction),
+	ALLOW(rt_sigprocmask),
+	ALLOW(rt_sigreturn),
+	ALLOW(sigaltstack),
+	ALLOW(gettid),
+	ALLOW(getpid),
+	OWN(tgkill, 0),
+	ALLOW(exit),
+	ALLOW(exit_group),
+	ALLOW(restart_syscall),
+	WHEN(prctl, 0, INT, PR_SET_VMA),
+	/* the C library tries, and can do without */
+	FAIL(open, EACCES),
+	FAIL(openat, EACCES),
+	FAIL(fstat, EACCES),
+	FAIL(newfstatat, EACCES),
+	FAIL(ioctl, ENOTTY),
+};
+
+static int add_rule(scmp_filter_ctx context, const struct rule *rule)
+{
+	uint32_t action = rule->error ? SCMP_ACT_ERRNO(rule->error) : SCMP_ACT_ALLOW;
+	struct scmp_arg_cmp compare = {.arg = rule->argument};
+
+	switch (rule->operand) {
+	case NOTHING:
+		return seccomp_rule_add_array(context, action, rule->call, 0, NULL);
+	case VALUE:
+		compare.op = SCMP_CMP_MASKED_EQ;
+		compare.datum_a = rule->mask;
+		compare.datum_b = rule->value;
+		break;
+	case OTHER:
+		compare.op = SCMP_CMP_NE;
+		compare.datum_a = rule->value;
+		break;
+	case OWN_PID:
+		compare.op = SCMP_CMP_EQ;
+		compare.datum_a = (scmp_datum_t)getpid();
+		break;
+	}
+	return seccomp_rule_add_array(context, action, rule->call, 1, &compare);
+}
+
+static int install(uint32_t otherwise, const struct rule rules[], size_t count, bool all_threads)
+{
+	scmp_filter_ctx context = seccomp_init(otherwise);
+
+	if (!context)
+		return -ENOMEM;
+	/* A call through another calling convention (i386 on x86-64) is no honest one. */
+	int error = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (!error && all_threads)
+		error = seccomp_attr_set(context, SCMP_FLTATR_CTL_TSYNC, 1);
+	for (size_t i = 0; !error && i < count; i++)
+		error = add_rule(context, &rules[i]);
+	if (!error)
+		error = seccomp_load(context);
+	seccomp_release(context);
+	return error;
+}
+
+int sandbox_filter_wide(void)
+{
+	return install(SCMP_ACT_KILL_PROCESS, wide, sizeof(wide) / sizeof(wide[0]), false);
+}
+
+int sandbox_filter_settle(void)
+{
+	return install(SCMP_ACT_ALLOW, settle, sizeof(settle) / sizeof(settle[0]), true);
+}
+
+int sandbox_filter_worker(void)
+{
+	return install(SCMP_ACT_KILL_PROCESS, worker, sizeof(worker) / sizeof(worker[0]), false);
+}
