@@ -3,13 +3,18 @@
  * NAT44: the calls that the back end may make.
  *
  * nat/ knows headers and flows, not ports, rings or devices. Packets come parsed (backend/parse.h)
- * and are rewritten in place, in `head` only. Time is a parameter. All memory that outlives a call
- * is the flow memory, which the caller maps and which survives the process.
+ * and are rewritten in place, in `head` only. Time is a parameter. What must survive the process
+ * lies in the flow memory, which the caller maps; everything else is derived from it and is rebuilt
+ * when a flow memory is adopted.
  *
  * `out` is guest to world, `in` is world to guest.
+ *
+ * One worker owns a struct nat: all calls below are made by that worker, except that the counters
+ * may be read by anyone at any time (they are plain aligned 64-bit words).
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,15 +24,16 @@ struct nat;
 
 /* RFC 4787, section 5: which remotes may send to a mapping. */
 enum nat_filter {
-	NAT_FILTER_ENDPOINT_INDEPENDENT,
-	NAT_FILTER_ADDRESS,	     /* address-dependent: the default */
-	NAT_FILTER_ADDRESS_AND_PORT, /* address and port-dependent */
+	NAT_FILTER_ADDRESS,		 /* address-dependent: the default */
+	NAT_FILTER_ENDPOINT_INDEPENDENT, /* anyone */
+	NAT_FILTER_ADDRESS_AND_PORT,	 /* address and port-dependent */
 };
 
 /* What becomes of a packet. */
 enum nat_verdict {
 	NAT_VERDICT_WORLD,  /* translated; goes to the uplink */
-	NAT_VERDICT_INSIDE, /* translated; goes to the inside host at its (new) IPv4 destination */
+	NAT_VERDICT_INSIDE, /* translated; goes to the inside host at its (new) IPv4 destination,
+			     * which is the host itself when that is the gateway's address */
 	NAT_VERDICT_KEPT,   /* copied and kept (early fragment); comes out of nat_take() later */
 	NAT_VERDICT_DROP,   /* refused; packet.reason is an enum nat_drop */
 };
@@ -36,13 +42,17 @@ enum nat_verdict {
 #define NAT_DROP_TABLE(X)                                  \
 	X(NAT_DROP_MALFORMED, "nat_malformed")             \
 	X(NAT_DROP_PROTOCOL, "nat_protocol")               \
+	X(NAT_DROP_PROTOCOL_BUSY, "nat_protocol_busy")     \
 	X(NAT_DROP_NOT_INSIDE, "nat_not_inside")           \
+	X(NAT_DROP_DESTINATION, "nat_destination")         \
 	X(NAT_DROP_NO_MAPPING, "nat_no_mapping")           \
 	X(NAT_DROP_FILTERED, "nat_filtered")               \
 	X(NAT_DROP_NO_SESSION, "nat_no_session")           \
 	X(NAT_DROP_TABLE_FULL, "nat_table_full")           \
 	X(NAT_DROP_PORTS_EXHAUSTED, "nat_ports_exhausted") \
 	X(NAT_DROP_GUEST_LIMIT, "nat_guest_limit")         \
+	X(NAT_DROP_GUEST_RATE, "nat_guest_rate")           \
+	X(NAT_DROP_ICMP_ERROR, "nat_icmp_error")           \
 	X(NAT_DROP_FRAGMENT, "nat_fragment")
 
 enum nat_drop {
@@ -52,33 +62,113 @@ enum nat_drop {
 	NAT_DROP_COUNT,
 };
 
-struct nat_config {
-	uint32_t inside_be;    /* network address of the guests' LAN */
-	uint8_t inside_prefix; /* its prefix length, 16 to 30 */
-	uint32_t outside_be;   /* the NAT's outside address */
-	uint16_t port_low;     /* lowest outside port of the random range, host byte order */
-	uint16_t port_high;    /* highest */
-	enum nat_filter filter;
-	uint32_t sessions; /* capacity of the session table */
+/* Idle times in seconds; zero takes the default in brackets. */
+struct nat_timeouts {
+	uint32_t udp_s;		   /* [300] refreshed by outbound packets; below 120 is refused */
+	uint32_t udp_well_known_s; /* [300] the same for remote ports 0 to 1023 (RFC 4787, REQ-5) */
+	uint32_t udp_unanswered_s; /* [30] inbound, and the guest said nothing yet; it does not end
+				    * a mapping that the guest keeps open */
+	uint32_t tcp_established_s; /* [7440] RFC 5382, REQ-5 */
+	uint32_t tcp_partial_s;	    /* [240] handshake not complete: RFC 7857, 2.1 */
+	uint32_t tcp_closing_s;	    /* [240] FIN both ways, or RST: RFC 7857, 2.1 and 2.2 */
+	uint32_t icmp_s;	    /* [60] queries: RFC 5508, REQ-2 */
+	uint32_t other_s;	    /* [600] protocols without ports */
 };
 
 /* Written by the worker that owns the NAT, read by anyone. */
 struct nat_counters {
 	uint64_t sessions_created;
 	uint64_t sessions_expired;
+	uint64_t sessions_adopted; /* taken over from a flow memory by nat_new() */
 	uint64_t sessions_live;
 	uint64_t mappings_live;
+	uint64_t packets_out; /* translated; hairpinned ones count in both directions */
+	uint64_t packets_in;
+	uint64_t misses;		/* packets that the slow path saw */
+	uint64_t drops[NAT_DROP_COUNT]; /* by enum nat_drop */
 };
 
-/* Bytes of flow memory that `config` needs, a multiple of 4,096. */
+enum nat_log_event {
+	NAT_LOG_CREATE,
+	NAT_LOG_DELETE,
+};
+
+/* A session as the log sees it (RFC 6888, REQ-12); addresses and ports in network byte order. */
+struct nat_log {
+	enum nat_log_event event;
+	uint8_t protocol; /* IPv4 protocol number */
+	uint32_t inside_be;
+	uint32_t outside_be;
+	uint32_t remote_be;
+	uint16_t inside_port_be; /* for ICMP queries the identifiers stand in for the ports */
+	uint16_t outside_port_be;
+	uint16_t remote_port_be;
+	bool inbound;	    /* opened from outside */
+	uint64_t bytes_out; /* IPv4 lengths */
+	uint64_t bytes_in;
+	uint64_t age_ns; /* since it was created, to 67 ms; 0 with NAT_LOG_CREATE */
+};
+
+/* Outside ports that belong to an inside address and port for good. */
+struct nat_forward {
+	uint32_t inside_be;    /* the guest */
+	uint16_t inside_port;  /* its first port, host byte order */
+	uint16_t outside_port; /* first outside port, host byte order */
+	uint16_t count;	       /* ports */
+	uint8_t protocol;      /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t spare;	       /* 0 */
+};
+
+struct nat_config {
+	uint32_t inside_be;    /* network address of the guests' LAN */
+	uint8_t inside_prefix; /* its prefix length, 16 to 30 */
+	uint32_t outside_be;   /* the NAT's outside address; may lie inside the LAN */
+	uint32_t gateway_be;   /* source of ICMP errors of our own; 0 when there are none */
+
+	/*
+	 * An address of the host that stands for outside_be as seen from the world (the TAP uplink
+	 * with --outside-ports); 0: none. Guests that send to it are hairpinned for forwarded
+	 * ports, and with alias_owns_range for all of port_low to port_high; other ports belong to
+	 * the host.
+	 */
+	uint32_t alias_be;
+	bool alias_owns_range;
+
+	/*
+	 * Outside ports and ICMP identifiers, host byte order, both ends included. An inside port
+	 * is kept only when it lies within. When the range has ports on both sides of 1024, inside
+	 * ports below 1024 get outside ports below 1024 and the others do not (RFC 4787, REQ-3).
+	 */
+	uint16_t port_low;
+	uint16_t port_high;
+
+	enum nat_filter filter;
+	uint32_t sessions;		 /* capacity of the session table, 64 to 16 M */
+	uint32_t sessions_per_guest;	 /* 0: no limit but the table's */
+	uint32_t new_sessions_per_guest; /* a second, bursts of as many; 0: no limit */
+	struct nat_timeouts timeouts;
+
+	/* Where to count; NULL: in memory of the NAT's own. sessions_live and mappings_live are
+	 * set by nat_new(), all others are only added to, so that they survive a restart when the
+	 * memory does. Must outlive the NAT. */
+	struct nat_counters *counters;
+
+	/* Called for each session that comes or goes, by the calls that create or expire it; not
+	 * for adopted ones and not by nat_free(). NULL: no log. */
+	void (*log)(void *userdata, const struct nat_log *log);
+	void *log_userdata;
+};
+
+/* Bytes of flow memory that `config` needs, a multiple of 4,096; 0 when the config is invalid. */
 size_t nat_memory_size(const struct nat_config *config);
 
 /*
- * Takes flow memory of nat_memory_size() bytes into use: all-zero memory is laid out anew; memory
- * with a known version and layout hash and the same configuration is adopted with its sessions;
- * anything else is laid out anew and `ret_adopted` says -EPROTO.
+ * Takes flow memory of nat_memory_size() bytes, page aligned, into use: all-zero memory is laid out
+ * anew; memory with a known version and layout hash, the same addresses, port range and capacity is
+ * adopted with its sessions; anything else is laid out anew. *ret_adopted (may be NULL) is 1 when
+ * adopted, 0 when the memory was zero, -EPROTO when it was refused.
  * On success returns 0 and *ret_nat, to be freed with nat_free(), which leaves the flow memory
- * alone. Errors: -ENOMEM, -EINVAL (config).
+ * alone. Errors: -ENOMEM, -EINVAL (config, size or alignment).
  */
 int nat_new(const struct nat_config *config, void *memory, size_t size, uint64_t now_ns,
 	int *ret_adopted, struct nat **ret_nat);
@@ -86,7 +176,8 @@ void nat_free(struct nat *nat);
 
 /*
  * Translates a burst. packets[i] is IPv4 (PACKET_IPV4 set); verdicts[i] says what becomes of it.
- * now_ns is CLOCK_MONOTONIC.
+ * now_ns is CLOCK_MONOTONIC. A packet from a host of the LAN to the outside address may be given to
+ * either: the host's own packets to a forwarded port come in on the uplink and are hairpinned.
  */
 void nat_out_burst(struct nat *nat, struct packet *const packets[], enum nat_verdict verdicts[],
 	uint16_t count, uint64_t now_ns);
@@ -101,9 +192,13 @@ void nat_in_burst(struct nat *nat, struct packet *const packets[], enum nat_verd
 uint16_t nat_take(
 	struct nat *nat, struct packet *packets[], enum nat_verdict verdicts[], uint16_t max);
 
-/* Incremental expiry: a bounded number of steps; call about ten times a second while
- * sessions are live. */
-void nat_tick(struct nat *nat, uint64_t now_ns);
+/*
+ * Incremental expiry: a bounded number of steps (at most 1,024 sessions looked at, 256 deleted).
+ * Call about ten times a second while sessions are live. Returns true when it is behind: call again
+ * after the next burst instead of waiting. Time-outs themselves are exact: an expired session is
+ * not used, whether it was swept or not.
+ */
+bool nat_tick(struct nat *nat, uint64_t now_ns);
 
 const struct nat_counters *nat_counters(const struct nat *nat);
 const char *nat_drop_name(enum nat_drop reason);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* World to guest: the fast path. */
+#include "nat/burst.h"
+
+void nat_in_burst(struct nat *nat, struct packet *const packets[], enum nat_verdict verdicts[],
+	uint16_t count, uint64_t now_ns)
+{
+	uint64_t hits = 0;
+
+	nat_set_now(nat, now_ns);
+	for (uint16_t done = 0; done < count;) {
+		uint16_t left = count - done;
+		uint16_t n = left < BURST_CHUNK ? left : BURST_CHUNK;
+
+		hits += burst_chunk(nat, packets + done, verdicts + done, n, FLOW_IN);
+		done += n;
+	}
+	nat_count(&nat->counters->packets_in, hits);
+}
+
+enum nat_verdict nat_in_one(struct nat *nat, struct packet *p)
+{
+	enum nat_verdict verdict;
+	uint64_t hits = burst_chunk(nat, &p, &verdict, 1, FLOW_IN);
+
+	nat_count(&nat->counters->packets_in, hits);
+	return verdict;
+}
