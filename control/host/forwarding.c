@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * A state file, one for each network namespace, holds the original value ("0" or "1"). Whoever
+ * needs forwarding keeps a shared flock on it; the kernel drops the lock when the process dies, so
+ * a crash cannot leave a phantom user, only a file that nobody has locked. Such a file still holds
+ * the true original value, since it was written before the sysctl was touched: the next user just
+ * goes on with it.
+ *
+ *   hold     shared lock; a file without a valid value is new (or its maker died at once): take the
+ *            exclusive lock, look again, record the sysctl's value, go back to the shared lock.
+ *            Then switch forwarding on.
+ *   release  exclusive lock, without waiting: got it, then we are the last: restore, unlink.
+ *
+ * Two things can happen between opening the file and locking it, or while a lock is converted
+ * (flock drops the old lock before it takes the new one): the last user unlinks the file. So after
+ * every locking the descriptor must still be the file that the path names; if not, start again.
+ * When two last users leave at once both drop their shared lock and one of them, at least, gets
+ * the exclusive lock.
+ *
+ * We never restore a value that we did not change: an original "1" stays.
+ */
+#include "control/host/forwarding.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/host/sysctl.h"
+
+#ifndef SO_NETNS_COOKIE /* Linux 5.14 */
+#define SO_NETNS_COOKIE 71
+#endif
+
+static const char forwarding_sysctl[] = "net/ipv4/ip_forward";
+
+struct forwarding {
+	int fd;	    /* of the state file, locked; -1 = none */
+	char *path; /* of the state file; owned */
+};
+
+static void forwarding_free(struct forwarding *forwarding)
+{
+	if (forwarding->fd >= 0)
+		close(forwarding->fd);
+	free(forwarding->path);
+	free(forwarding);
+}
+
+/*
+ * Identifies the caller's network namespace: by its cookie, which is never used twice until the
+ * next boot, or before Linux 5.14 by its inode.
+ */
+static int forwarding_namespace(uint64_t *ret_id)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(*ret_id);
+	struct stat namespace;
+	uint64_t cookie;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
+	close(fd);
+	if (r == 0) {
+		*ret_id = cookie;
+		return 0;
+	}
+	if (stat("/proc/self/ns/net", &namespace) < 0)
+		return -errno;
+	*ret_id = namespace.st_ino;
+	return 0;
+}
+
+/* Names the state file of the caller's network namespace. */
+static int forwarding_path(const char *run_directory, char **ret_path)
+{
+	uint64_t id = 0;
+	int r = forwarding_namespace(&id);
+
+	if (r < 0)
+		return r;
+	if (asprintf(ret_path, "%s/forwarding-%" PRIu64, run_directory, id) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Takes a lock, and tells whether the file is still the one that the path names: 1 yes, 0 no. */
+static int forwarding_lock(const struct forwarding *forwarding, int operation)
+{
+	struct stat open_file, named_file;
+
+	while (flock(forwarding->fd, operation) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (fstat(forwarding->fd, &open_file) < 0)
+		return -errno;
+	if (lstat(forwarding->path, &named_file) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return open_file.st_dev == named_file.st_dev && open_file.st_ino == named_file.st_ino;
+}
+
+/* Reads the recorded value, '0' or '1'; 0 when there is none yet. */
+static int forwarding_recorded(const struct forwarding *forwarding)
+{
+	char value = 0;
+
+	if (pread(forwarding->fd, &value, 1, 0) < 0)
+		return -errno;
+	return value == '0' || value == '1' ? value : 0;
+}
+
+/* With the exclusive lock: records the sysctl's value unless one is recorded by now. */
+static int forwarding_record(const struct forwarding *forwarding)
+{
+	char value[16];
+	int r = forwarding_recorded(forwarding);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = sysctl_read(forwarding_sysctl, value, sizeof(value));
+	if (r < 0)
+		return r;
+	/* One byte is all or nothing. */
+	return pwrite(forwarding->fd, value[0] == '0' ? "0" : "1", 1, 0) < 0 ? -errno : 0;
+}
+
+/*
+ * Opens and locks the file, with a value recorded in it. Returns 1; 0 when the file was unlinked
+ * meanwhile, so that it must be opened anew; or a negative errno.
+ */
+static int forwarding_enter(struct forwarding *forwarding)
+{
+	int r;
+
+	if (forwarding->fd >= 0)
+		close(forwarding->fd);
+	forwarding->fd =
+		open(forwarding->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, (mode_t)0600);
+	if (forwarding->fd < 0)
+		return -errno;
+	r = forwarding_lock(forwarding, LOCK_SH);
+	if (r <= 0)
+		return r;
+	r = forwarding_recorded(forwarding);
+	if (r != 0)
+		return r < 0 ? r : 1;
+	r = forwarding_lock(forwarding, LOCK_EX);
+	if (r <= 0)
+		return r;
+	r = forwarding_record(forwarding);
+	if (r < 0)
+		return r;
+	return forwarding_lock(forwarding, LOCK_SH);
+}
+
+/* Writes '0' or '1' unless that is the value already (/proc/sys may be read-only). */
+static int forwarding_set(char wanted)
+{
+	char value[16];
+	int r = sysctl_read(forwarding_sysctl, value, sizeof(value));
+
+	if (r < 0)
+		return r;
+	if ((value[0] == '0') == (wanted == '0'))
+		return 0;
+	return sysctl_write(forwarding_sysctl, wanted == '0' ? "0" : "1");
+}
+
+int forwarding_hold(const char *run_directory, struct forwarding **ret_forwarding)
+{
+	struct forwarding *forwarding = calloc(1, sizeof(*forwarding));
+	int r;
+
+	if (!forwarding)
+		return -ENOMEM;
+	forwarding->fd = -1;
+	r = forwarding_path(run_directory, &forwarding->path);
+	if (r < 0) {
+		forwarding->path = NULL; /* asprintf may have left anything there */
+		goto fail;
+	}
+	do
+		r = forwarding_enter(forwarding);
+	while (r == 0);
+	if (r < 0)
+		goto fail;
+	r = forwarding_set('1');
+	if (r < 0) {
+		forwarding_release(forwarding);
+		return r;
+	}
+	*ret_forwarding = forwarding;
+	return 0;
+fail:
+	forwarding_free(forwarding);
+	return r;
+}
+
+int forwarding_release(struct forwarding *forwarding)
+{
+	int r;
+
+	if (!forwarding)
+		return 0;
+	r = forwarding_lock(forwarding, LOCK_EX | LOCK_NB);
+	if (r == -EWOULDBLOCK)
+		r = 0; /* others still need it */
+	else if (r == 1) {
+		r = forwarding_recorded(forwarding);
+		if (r == '0')
+			r = forwarding_set('0');
+		/* What could not be restored stays recorded, for the next one to try. */
+		if (r >= 0)
+			r = unlink(forwarding->path) < 0 ? -errno : 0;
+	}
+	forwarding_free(forwarding);
+	return r;
+}
+
+void forwarding_close_in_child(struct forwarding *forwarding)
+{
+	if (forwarding)
+		forwarding_free(forwarding);
+}

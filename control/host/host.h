@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The host's side of a network, whole: TAP, address, forwarding, rules. Everything it builds hangs
+ * on descriptors of this process, so that it is gone when the process is, however that dies; the
+ * one exception, the value of net.ipv4.ip_forward, is mended by the next start (forwarding.h).
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control/host/link.h"
+#include "control/host/nft.h"
+#include "control/host/tap.h"
+
+struct host;
+
+struct host_config {
+	const char *tap;	   /* name of the TAP */
+	unsigned int queues;	   /* of the TAP: one for each worker */
+	struct in_addr address_be; /* of the host on the TAP: the guests' gateway */
+	uint8_t prefix_length;	   /* of the guests' LAN, 1 to 30 bits */
+	struct in_addr outside_be; /* outside address of our NAT, within the LAN */
+	enum nft_nat nat;	   /* whose packets leave the host */
+	const uint8_t *mac;	   /* of the TAP, LINK_MAC_LENGTH bytes; NULL = the same at each
+				    * start, out of the TAP's name and this machine's id */
+	uint32_t mtu;		   /* of the TAP, bytes; 0 = the kernel's default (1500) */
+	const char *egress;	   /* the way out; NULL = that of the default route, followed by
+				    * host_refresh(); "" = any interface */
+	const char *run_directory; /* for state of all networks, as /run/chnet; its last
+				    * component is made when it is missing */
+};
+
+/*
+ * Builds everything in order. On failure nothing stays behind, and `error` holds one line without
+ * newline for a person: what was wrong, where, what to do. `ret_host` becomes the caller's.
+ * Returns 0 or a negative errno.
+ */
+int host_up(
+	const struct host_config *config, struct host **ret_host, char *error, size_t error_size);
+
+/* Takes everything down, in reverse order. NULL is allowed. */
+void host_down(struct host *host);
+
+/*
+ * In a child of fork(): closes all but the TAP's descriptors, without undoing anything. The getters
+ * below go on working there; host_refresh() and host_down() may not be called.
+ */
+void host_close_in_child(struct host *host);
+
+/*
+ * Looks for the way out again and points the rules at it. Returns 1 when it has changed, 0 when
+ * not, or a negative errno, after which the old rules still hold.
+ */
+int host_refresh(struct host *host);
+
+/* The TAP: its name, descriptors and offloads. */
+const struct tap *host_tap(const struct host *host);
+
+/* The TAP's MAC address, LINK_MAC_LENGTH bytes: the gateway's, as guests see it. */
+const uint8_t *host_mac(const struct host *host);
+
+/* The TAP's interface number. */
+int host_index(const struct host *host);
+
+/* Name of the way out; "" when there is none, or any will do. */
+const char *host_egress(const struct host *host);
+
+/* The host's own address there; 0.0.0.0 when not known. */
+struct in_addr host_egress_address_be(const struct host *host);
+
+/*
+ * What stands in the way of guests without being an error, one line each: `index` counts from 0;
+ * NULL behind the last one. Valid as long as `host`.
+ */
+const char *host_warning(const struct host *host, size_t index);

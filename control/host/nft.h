@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Our own nftables table: what lets guests out of the host, and nothing else.
+ *
+ * The table is named after the TAP, belongs to the netlink socket that made it (owner flag, Linux
+ * 5.12) and vanishes with it, so that a crash leaves no rule behind; nobody else can change it.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct nft;
+
+/* Whose packets leave the host. */
+enum nft_nat {
+	NFT_NAT_USER,	/* only those of the outside address, that is, of our own NAT */
+	NFT_NAT_KERNEL, /* those of the whole LAN: the kernel translates every guest */
+};
+
+struct nft_config {
+	char tap[IFNAMSIZ];	   /* our TAP; a name that tap_name_check() accepts */
+	char egress[IFNAMSIZ];	   /* the only way out; empty = anything but the TAP */
+	struct in_addr network_be; /* the guests' LAN; host bits do not matter */
+	uint8_t prefix_length;	   /* its length, 1 to 32 bits */
+	struct in_addr outside_be; /* outside address of our NAT, for NFT_NAT_USER */
+	enum nft_nat nat;	   /* whose packets leave */
+	bool no_owner;		   /* do without the owner flag, as on a kernel that lacks it */
+};
+
+/* Bytes of a table's name, its terminator included. */
+#define NFT_TABLE_SIZE (sizeof("chnet-") + IFNAMSIZ - 1)
+
+/* Writes the name of the table that goes with `tap`, terminated. */
+void nft_table_name(const char *tap, char name[NFT_TABLE_SIZE]);
+
+/*
+ * Makes the table in one transaction, in place of one that a crash left behind. `ret_nft` becomes
+ * the caller's, to be closed with nft_close(); the rules live as long as it.
+ *
+ * Returns 0; -EBUSY when another live process owns the table; -EPERM without CAP_NET_ADMIN;
+ * -EPROTONOSUPPORT or -EOPNOTSUPP without nf_tables in the kernel; -ENOENT when a part of it (masq,
+ * ct) is missing; or a negative errno.
+ */
+int nft_open(const struct nft_config *config, struct nft **ret_nft);
+
+/*
+ * Lets packets leave through `egress` instead (empty: anything but the TAP), in one transaction:
+ * no packet sees half a rule set. Returns 0, -ENAMETOOLONG, or a negative errno; the rules are then
+ * unchanged.
+ */
+int nft_set_egress(struct nft *nft, const char *egress);
+
+/* Tells whether the kernel removes the table by itself when this process dies. */
+bool nft_is_owned(const struct nft *nft);
+
+/* Removes the table. NULL is allowed. */
+void nft_close(struct nft *nft);
+
+/* In a child of fork(): closes the child's copy; the table stays the parent's. NULL is allowed. */
+void nft_close_in_child(struct nft *nft);

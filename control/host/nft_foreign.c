@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ *
+ * All chains and all rules of the families ip and inet are read (nft_ruleset.h). Two packets then
+ * walk each base chain of the forward hook, as they would in the kernel: a new one from the TAP to
+ * the way out, and an answer of an established connection the other way. The walk ends at the
+ * first certain accept or drop; rules that cannot be decided (nft_eval.h) are passed over, and
+ * make a later drop "may".
+ */
+#include "control/host/nft_foreign.h"
+
+#include <errno.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/host/nft_eval.h"
+#include "control/host/nft_ruleset.h"
+
+/* The kernel allows 16 jumps in a row. */
+#define DEPTH_MAX 16
+
+/* A packet on its way through one base chain. */
+struct nft_walk {
+	const struct nft_ruleset *ruleset;
+	struct nft_packet packet;
+	bool uncertain; /* a rule on the way could not be decided */
+};
+
+static enum nft_eval_verdict walk_chain(
+	struct nft_walk *walk, const struct nftnl_chain *chain, unsigned int depth);
+
+/* Follows a jump or goto of `chain`'s rule. */
+static enum nft_eval_verdict walk_into(struct nft_walk *walk, const struct nftnl_chain *chain,
+	const char *target, unsigned int depth)
+{
+	const struct nftnl_chain *next =
+		nft_ruleset_chain(walk->ruleset, nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY),
+			nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), target);
+
+	if (!next || depth >= DEPTH_MAX) {
+		walk->uncertain = true;
+		return NFT_EVAL_CONTINUE;
+	}
+	return walk_chain(walk, next, depth + 1);
+}
+
+/* Returns NFT_EVAL_ACCEPT, NFT_EVAL_DROP, or NFT_EVAL_CONTINUE at the end of the chain. */
+static enum nft_eval_verdict walk_chain(
+	struct nft_walk *walk, const struct nftnl_chain *chain, unsigned int depth)
+{
+	size_t position = 0;
+	const struct nftnl_rule *rule;
+
+	while ((rule = nft_ruleset_next_rule(walk->ruleset, chain, &position))) {
+		const char *target = NULL;
+		enum nft_eval_verdict verdict = nft_eval_rule(rule, &walk->packet, &target);
+
+		switch (verdict) {
+		case NFT_EVAL_CONTINUE:
+			break;
+		case NFT_EVAL_ACCEPT:
+		case NFT_EVAL_DROP:
+			return verdict;
+		case NFT_EVAL_JUMP:
+			verdict = walk_into(walk, chain, target, depth);
+			if (verdict != NFT_EVAL_CONTINUE)
+				return verdict;
+			break;
+		case NFT_EVAL_GOTO:
+			return walk_into(walk, chain, target, depth);
+		case NFT_EVAL_RETURN:
+			return NFT_EVAL_CONTINUE;
+		case NFT_EVAL_UNKNOWN:
+			walk->uncertain = true;
+			break;
+		}
+	}
+	return NFT_EVAL_CONTINUE;
+}
+
+/* Walks a base chain; says whether the packet is dropped, how surely, and by what. */
+static bool walk_drops(struct nft_walk *walk, const struct nftnl_chain *base, bool *ret_policy)
+{
+	enum nft_eval_verdict verdict = walk_chain(walk, base, 0);
+
+	*ret_policy = verdict == NFT_EVAL_CONTINUE;
+	if (verdict == NFT_EVAL_CONTINUE)
+		return nftnl_chain_get_u32(base, NFTNL_CHAIN_POLICY) == NF_DROP;
+	return verdict == NFT_EVAL_DROP;
+}
+
+/*
+ * Names the command that mends a finding. Programs that write their chains anew have a place of
+ * their own for such rules.
+ */
+static void describe_mend(const struct nft_ruleset *ruleset, const struct nft_foreign_query *query,
+	struct nft_foreign_finding *finding)
+{
+	uint32_t family = strcmp(finding->family, "ip") == 0 ? NFPROTO_IPV4 : NFPROTO_INET;
+	char *mend = finding->mend;
+	size_t size = sizeof(finding->mend);
+
+	if (nft_ruleset_chain(ruleset, family, finding->table, "DOCKER-USER"))
+		snprintf(mend, size,
+			"iptables -I DOCKER-USER -i %s -j ACCEPT; iptables -I DOCKER-USER -o %s "
+			"-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+			query->tap, query->tap);
+	else if (nft_ruleset_chain(ruleset, family, finding->table, "ufw-user-forward"))
+		snprintf(mend, size, "ufw route allow in on %s", query->tap);
+	else if (strcmp(finding->table, "firewalld") == 0)
+		snprintf(mend, size, "firewall-cmd --zone=trusted --add-interface=%s", query->tap);
+	else
+		snprintf(mend, size,
+			"nft insert rule %s %s %s iifname %s accept; nft insert rule %s %s %s "
+			"oifname %s ct state related,established accept",
+			finding->family, finding->table, finding->chain, query->tap,
+			finding->family, finding->table, finding->chain, query->tap);
+}
+
+/* Looks at one base chain. Returns true and fills in `finding` when it drops. */
+static bool check_chain(const struct nft_ruleset *ruleset, const struct nft_foreign_query *query,
+	const struct nftnl_chain *base, struct nft_foreign_finding *finding)
+{
+	struct nft_walk out = {
+		.ruleset = ruleset,
+		.packet = {.iifname = query->tap,
+			.oifname = query->egress,
+			.iif = query->tap_index,
+			.oif = query->egress_index,
+			.saddr_be = query->outside_be,
+			.ct_state = NF_CT_STATE_BIT(IP_CT_NEW)},
+	};
+	struct nft_walk in = {
+		.ruleset = ruleset,
+		.packet = {.iifname = query->egress,
+			.oifname = query->tap,
+			.iif = query->egress_index,
+			.oif = query->tap_index,
+			.daddr_be = query->outside_be,
+			.ct_state = NF_CT_STATE_BIT(IP_CT_ESTABLISHED)},
+	};
+	bool out_policy, in_policy;
+
+	*finding = (struct nft_foreign_finding){0};
+	finding->out = walk_drops(&out, base, &out_policy);
+	finding->in = walk_drops(&in, base, &in_policy);
+	if (!finding->out && !finding->in)
+		return false;
+	finding->certain = (finding->out && !out.uncertain) || (finding->in && !in.uncertain);
+	/* Next to a certain drop one that may be is not worth a word. */
+	if (finding->certain) {
+		finding->out = finding->out && !out.uncertain;
+		finding->in = finding->in && !in.uncertain;
+	}
+	finding->policy = finding->out ? out_policy : in_policy;
+	finding->family =
+		nftnl_chain_get_u32(base, NFTNL_CHAIN_FAMILY) == NFPROTO_IPV4 ? "ip" : "inet";
+	snprintf(finding->table, sizeof(finding->table), "%s",
+		nftnl_chain_get_str(base, NFTNL_CHAIN_TABLE));
+	snprintf(finding->chain, sizeof(finding->chain), "%s",
+		nftnl_chain_get_str(base, NFTNL_CHAIN_NAME));
+	describe_mend(ruleset, query, finding);
+	return true;
+}
+
+/* Is it a base chain of the forward hook that is not ours? */
+static bool is_foreign(const struct nftnl_chain *chain, const char *own_table)
+{
+	if (!nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM) ||
+		nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) != NF_INET_FORWARD)
+		return false;
+	return !own_table || nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY) != NFPROTO_IPV4 ||
+	       strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), own_table) != 0;
+}
+
+int nft_foreign_find(const struct nft_foreign_query *query, struct nft_foreign_finding *findings,
+	size_t capacity, size_t *ret_count)
+{
+	struct nft_ruleset ruleset;
+	size_t count = 0;
+	size_t i;
+	int r = nft_ruleset_read(&ruleset);
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < ruleset.chain_count && count < capacity; i++)
+		if (is_foreign(ruleset.chains[i], query->own_table) &&
+			check_chain(&ruleset, query, ruleset.chains[i], &findings[count]))
+			count++;
+	nft_ruleset_fini(&ruleset);
+	*ret_count = count;
+	return 0;
+}
+
+bool nft_foreign_has_legacy(void)
+{
+	char line[64];
+	bool found = false;
+	FILE *file = fopen("/proc/net/ip_tables_names", "re");
+
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file))
+		found = found || strcmp(line, "filter\n") == 0;
+	fclose(file);
+	return found;
+}
+
+void nft_foreign_text(const struct nft_foreign_finding *finding, char *text, size_t size)
+{
+	const char *what = finding->out && finding->in ? "packets of guests and their answers"
+			   : finding->out	       ? "packets of guests"
+						       : "answers to guests";
+
+	snprintf(text, size, "%s in nftables chain %s %s %s %s %s: run '%s'",
+		finding->policy ? "the policy" : "a rule", finding->family, finding->table,
+		finding->chain, finding->certain ? "drops" : "may drop", what, finding->mend);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control/host/forwarding.h"
+#include "control/host/sysctl.h"
+#include "tests/unit/host/namespace.h"
+
+#define DIRECTORY "/run/chnet"
+
+static int set_up(void **state)
+{
+	namespace_new_network();
+	namespace_run("rm -rf " DIRECTORY " && mkdir " DIRECTORY);
+	return 0;
+}
+
+static void assert_forwarding(const char *expected)
+{
+	char value[8];
+
+	assert_int_equal(sysctl_read("net/ipv4/ip_forward", value, sizeof(value)), 0);
+	assert_string_equal(value, expected);
+}
+
+/* How many state files are there? */
+static int files(void)
+{
+	return atoi(namespace_output("ls " DIRECTORY " | wc -l"));
+}
+
+static void restores_what_it_changed(void **state)
+{
+	struct forwarding *forwarding;
+
+	assert_forwarding("0");
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_forwarding("1");
+	assert_int_equal(files(), 1);
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_forwarding("0");
+	assert_int_equal(files(), 0);
+	assert_int_equal(forwarding_release(NULL), 0);
+}
+
+static void leaves_what_it_did_not_change(void **state)
+{
+	struct forwarding *forwarding;
+
+	assert_int_equal(sysctl_write("net/ipv4/ip_forward", "1"), 0);
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_forwarding("1");
+	assert_int_equal(files(), 0);
+}
+
+static void the_last_one_restores(void **state)
+{
+	struct forwarding *a, *b;
+
+	assert_int_equal(forwarding_hold(DIRECTORY, &a), 0);
+	assert_int_equal(forwarding_hold(DIRECTORY, &b), 0);
+	assert_int_equal(files(), 1);
+	assert_int_equal(forwarding_release(a), 0);
+	assert_forwarding("1");
+	assert_int_equal(files(), 1);
+	assert_int_equal(forwarding_release(b), 0);
+	assert_forwarding("0");
+	assert_int_equal(files(), 0);
+}
+
+static int hold_and_die(void *argument)
+{
+	struct forwarding *forwarding;
+
+	if (forwarding_hold(DIRECTORY, &forwarding) < 0)
+		return 1;
+	raise(SIGKILL);
+	return 2;
+}
+
+static void crash(void)
+{
+	int status;
+
+	assert_true(waitpid(namespace_fork(hold_and_die, NULL), &status, 0) > 0);
+	assert_true(WIFSIGNALED(status));
+}
+
+/* The next start after a crash knows the true original value. */
+static void mends_a_crash(void **state)
+{
+	struct forwarding *forwarding;
+
+	crash();
+	assert_forwarding("1");
+	assert_int_equal(files(), 1);
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_forwarding("1");
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_forwarding("0");
+	assert_int_equal(files(), 0);
+}
+
+/* A maker that died between making the file and writing to it. */
+static void mends_an_empty_file(void **state)
+{
+	struct forwarding *forwarding;
+
+	crash();
+	assert_int_equal(sysctl_write("net/ipv4/ip_forward", "0"), 0);
+	namespace_run("truncate -s 0 " DIRECTORY "/forwarding-*");
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_forwarding("1");
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_forwarding("0");
+	assert_int_equal(files(), 0);
+}
+
+/* Two networks that are strangers to each other share a directory but not a state. */
+static void namespaces_are_apart(void **state)
+{
+	struct forwarding *a, *b;
+	int first = namespace_here();
+
+	assert_int_equal(forwarding_hold(DIRECTORY, &a), 0);
+	namespace_new_network();
+	assert_forwarding("0");
+	assert_int_equal(forwarding_hold(DIRECTORY, &b), 0);
+	assert_int_equal(files(), 2);
+	assert_int_equal(forwarding_release(b), 0);
+	assert_forwarding("0");
+	namespace_join(first);
+	assert_forwarding("1");
+	assert_int_equal(forwarding_release(a), 0);
+	assert_forwarding("0");
+	close(first);
+}
+
+static int close_in_child(void *argument)
+{
+	forwarding_close_in_child(argument);
+	forwarding_close_in_child(NULL);
+	return 0;
+}
+
+static void a_child_lets_go(void **state)
+{
+	struct forwarding *a, *b;
+
+	assert_int_equal(forwarding_hold(DIRECTORY, &a), 0);
+	assert_int_equal(namespace_in_child(close_in_child, a), 0);
+	assert_forwarding("1");
+	assert_int_equal(forwarding_hold(DIRECTORY, &b), 0);
+	assert_int_equal(forwarding_release(b), 0);
+	assert_forwarding("1");
+	assert_int_equal(forwarding_release(a), 0);
+	assert_forwarding("0");
+}
+
+static void refuses(void **state)
+{
+	struct forwarding *forwarding = NULL;
+
+	assert_int_equal(forwarding_hold("/run/missing", &forwarding), -ENOENT);
+	/* somebody else's file is not followed */
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	namespace_run(
+		"cd " DIRECTORY " && for f in *; do mv $f ../stolen && ln -s ../stolen $f; done");
+	struct forwarding *other = NULL;
+
+	assert_int_equal(forwarding_hold(DIRECTORY, &other), -ELOOP);
+	namespace_run("rm " DIRECTORY "/*");
+	assert_int_equal(forwarding_release(forwarding), 0);
+}
+
+static void needs_a_writable_proc(void **state)
+{
+	struct forwarding *forwarding = NULL;
+
+	assert_int_equal(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL), 0);
+	assert_int_equal(mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), -EROFS);
+	assert_null(forwarding);
+	assert_int_equal(files(), 0);
+	assert_int_equal(umount("/proc/sys"), 0);
+	/* no need to write what is there already */
+	assert_int_equal(sysctl_write("net/ipv4/ip_forward", "1"), 0);
+	assert_int_equal(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL), 0);
+	assert_int_equal(mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_int_equal(umount("/proc/sys"), 0);
+}
+
+#define RACERS 8
+#define ROUNDS 400
+
+/* Holds and releases as fast as it can; while it holds, forwarding must be on. */
+static int race(void *argument)
+{
+	int round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		struct forwarding *forwarding;
+		char value[8];
+
+		if (forwarding_hold(DIRECTORY, &forwarding) < 0)
+			return 1;
+		if (sysctl_read("net/ipv4/ip_forward", value, sizeof(value)) < 0 ||
+			strcmp(value, "1") != 0)
+			return 2;
+		if (forwarding_release(forwarding) < 0)
+			return 3;
+	}
+	return 0;
+}
+
+static void survives_races(void **state)
+{
+	pid_t racers[RACERS];
+	int i, status;
+
+	for (i = 0; i < RACERS; i++)
+		racers[i] = namespace_fork(race, NULL);
+	for (i = 0; i < RACERS; i++) {
+		assert_int_equal(waitpid(racers[i], &status, 0), racers[i]);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	assert_forwarding("0");
+	assert_int_equal(files(), 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(restores_what_it_changed, set_up),
+		cmocka_unit_test_setup(leaves_what_it_did_not_change, set_up),
+		cmocka_unit_test_setup(the_last_one_restores, set_up),
+		cmocka_unit_test_setup(mends_a_crash, set_up),
+		cmocka_unit_test_setup(mends_an_empty_file, set_up),
+		cmocka_unit_test_setup(namespaces_are_apart, set_up),
+		cmocka_unit_test_setup(a_child_lets_go, set_up),
+		cmocka_unit_test_setup(refuses, set_up),
+		cmocka_unit_test_setup(needs_a_writable_proc, set_up),
+		cmocka_unit_test_setup(survives_races, set_up),
+	};
+
+	namespace_enter();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
