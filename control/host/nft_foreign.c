@@ -22,64 +22,85 @@
 #include "control/host/nft_eval.h"
 #include "control/host/nft_ruleset.h"
 
-/* The kernel allows 16 jumps in a row. */
-#define DEPTH_MAX 16
+/* The kernel allows 16 jumps in a row (NFT_JUMP_STACK_SIZE). */
+#define DEPTH_MAX 17
+
+/* A chain that is being walked. */
+struct nft_frame {
+	const struct nftnl_chain *chain;
+	size_t position; /* of its next rule in the rule set */
+};
 
 /* A packet on its way through one base chain. */
 struct nft_walk {
 	const struct nft_ruleset *ruleset;
 	struct nft_packet packet;
-	bool uncertain; /* a rule on the way could not be decided */
+	struct nft_frame frames[DEPTH_MAX]; /* the base chain, and those jumped to */
+	size_t depth;			    /* frames in use; 0 = at the end of the base chain */
+	bool uncertain;			    /* a rule on the way could not be decided */
 };
 
-static enum nft_eval_verdict walk_chain(
-	struct nft_walk *walk, const struct nftnl_chain *chain, unsigned int depth);
-
-/* Follows a jump or goto of `chain`'s rule. */
-static enum nft_eval_verdict walk_into(struct nft_walk *walk, const struct nftnl_chain *chain,
-	const char *target, unsigned int depth)
+/* Enters a chain by name, in the table of the present one. */
+static void walk_enter(struct nft_walk *walk, const struct nftnl_chain *from, const char *name)
 {
-	const struct nftnl_chain *next =
-		nft_ruleset_chain(walk->ruleset, nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY),
-			nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), target);
+	const struct nftnl_chain *chain =
+		nft_ruleset_chain(walk->ruleset, nftnl_chain_get_u32(from, NFTNL_CHAIN_FAMILY),
+			nftnl_chain_get_str(from, NFTNL_CHAIN_TABLE), name);
 
-	if (!next || depth >= DEPTH_MAX) {
+	if (chain && walk->depth < DEPTH_MAX)
+		walk->frames[walk->depth++] = (struct nft_frame){chain, 0};
+	else
 		walk->uncertain = true;
-		return NFT_EVAL_CONTINUE;
-	}
-	return walk_chain(walk, next, depth + 1);
 }
 
-/* Returns NFT_EVAL_ACCEPT, NFT_EVAL_DROP, or NFT_EVAL_CONTINUE at the end of the chain. */
-static enum nft_eval_verdict walk_chain(
-	struct nft_walk *walk, const struct nftnl_chain *chain, unsigned int depth)
+/* Obeys one rule. Returns NFT_EVAL_ACCEPT or NFT_EVAL_DROP, or NFT_EVAL_CONTINUE to go on. */
+static enum nft_eval_verdict walk_rule(struct nft_walk *walk, const struct nftnl_rule *rule)
 {
-	size_t position = 0;
-	const struct nftnl_rule *rule;
+	const struct nftnl_chain *chain = walk->frames[walk->depth - 1].chain;
+	const char *target = NULL;
+	enum nft_eval_verdict verdict = nft_eval_rule(rule, &walk->packet, &target);
 
-	while ((rule = nft_ruleset_next_rule(walk->ruleset, chain, &position))) {
-		const char *target = NULL;
-		enum nft_eval_verdict verdict = nft_eval_rule(rule, &walk->packet, &target);
+	switch (verdict) {
+	case NFT_EVAL_CONTINUE:
+		break;
+	case NFT_EVAL_ACCEPT:
+	case NFT_EVAL_DROP:
+		return verdict;
+	case NFT_EVAL_JUMP:
+		walk_enter(walk, chain, target);
+		break;
+	case NFT_EVAL_GOTO:
+		walk->depth--;
+		walk_enter(walk, chain, target);
+		break;
+	case NFT_EVAL_RETURN:
+		walk->depth--;
+		break;
+	case NFT_EVAL_UNKNOWN:
+		walk->uncertain = true;
+		break;
+	}
+	return NFT_EVAL_CONTINUE;
+}
 
-		switch (verdict) {
-		case NFT_EVAL_CONTINUE:
-			break;
-		case NFT_EVAL_ACCEPT:
-		case NFT_EVAL_DROP:
-			return verdict;
-		case NFT_EVAL_JUMP:
-			verdict = walk_into(walk, chain, target, depth);
-			if (verdict != NFT_EVAL_CONTINUE)
-				return verdict;
-			break;
-		case NFT_EVAL_GOTO:
-			return walk_into(walk, chain, target, depth);
-		case NFT_EVAL_RETURN:
-			return NFT_EVAL_CONTINUE;
-		case NFT_EVAL_UNKNOWN:
-			walk->uncertain = true;
-			break;
+/* Walks a base chain. Returns NFT_EVAL_CONTINUE when it came to the end, where the policy is. */
+static enum nft_eval_verdict walk_base(struct nft_walk *walk, const struct nftnl_chain *base)
+{
+	walk->frames[0] = (struct nft_frame){base, 0};
+	walk->depth = 1;
+	while (walk->depth > 0) {
+		struct nft_frame *frame = &walk->frames[walk->depth - 1];
+		const struct nftnl_rule *rule =
+			nft_ruleset_next_rule(walk->ruleset, frame->chain, &frame->position);
+		enum nft_eval_verdict verdict;
+
+		if (!rule) {
+			walk->depth--;
+			continue;
 		}
+		verdict = walk_rule(walk, rule);
+		if (verdict != NFT_EVAL_CONTINUE)
+			return verdict;
 	}
 	return NFT_EVAL_CONTINUE;
 }
@@ -87,7 +108,7 @@ static enum nft_eval_verdict walk_chain(
 /* Walks a base chain; says whether the packet is dropped, how surely, and by what. */
 static bool walk_drops(struct nft_walk *walk, const struct nftnl_chain *base, bool *ret_policy)
 {
-	enum nft_eval_verdict verdict = walk_chain(walk, base, 0);
+	enum nft_eval_verdict verdict = walk_base(walk, base);
 
 	*ret_policy = verdict == NFT_EVAL_CONTINUE;
 	if (verdict == NFT_EVAL_CONTINUE)

@@ -93,15 +93,13 @@ static void nft_rule_interface(
 {
 	struct nftnl_expr *expression = nft_rule_expression(rule, "meta");
 	char padded[IFNAMSIZ] = {0};
-	size_t length = strlen(name);
 
 	if (!expression)
 		return;
-	if (length >= sizeof(padded)) {
+	if (snprintf(padded, sizeof(padded), "%s", name) >= (int)sizeof(padded)) {
 		rule->error = -ENAMETOOLONG;
 		return;
 	}
-	memcpy(padded, name, length);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_KEY, key);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_DREG, NFT_RULE_REGISTER);
 	nft_rule_cmp(rule, nft_rule_operation(compare), padded, sizeof(padded));

@@ -40,9 +40,9 @@ static void assert_forwarding(const char *expected)
 }
 
 /* How many state files are there? */
-static int files(void)
+static long files(void)
 {
-	return atoi(namespace_output("ls " DIRECTORY " | wc -l"));
+	return strtol(namespace_output("ls " DIRECTORY " | wc -l"), NULL, 10);
 }
 
 static void restores_what_it_changed(void **state)
