@@ -1,407 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Theory of operation
- *
- * host_up() walks a table of steps. Each builds one part of struct host, or fails with a line of
- * text; host_down() undoes whatever parts are there, so a failure in the middle is undone by the
- * same code. The rules come before forwarding: at no moment does the host forward for the TAP
- * without them.
- */
 #include "control/host/host.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "control/host/address.h"
-#include "control/host/forwarding.h"
-#include "control/host/host_mac.h"
-#include "control/host/netlink.h"
-#include "control/host/nft_foreign.h"
-#include "control/host/route.h"
-
-/* Most warnings, and bytes of each. */
-#define WARNINGS_MAX 16
-#define WARNING_SIZE 2048
-
-static const char need_rights[] = "run as root or with CAP_NET_ADMIN";
-
-struct host {
-	struct tap tap;		       /* the TAP; no queues = none */
-	struct nl_sock *socket;	       /* for links, addresses, routes; NULL = none */
-	struct link_info link;	       /* of the TAP */
-	struct route_egress egress;    /* the way out; empty name = none, or any */
-	bool follow;		       /* the way out is that of the default route */
-	struct nft *nft;	       /* our rules; NULL = none */
-	struct forwarding *forwarding; /* our hold of forwarding; NULL = none */
-	size_t warning_count;
-	char warnings[WARNINGS_MAX][WARNING_SIZE];
-};
-
-/* Where a line for a person goes. */
-struct host_error {
-	char *text;
-	size_t size; /* bytes */
-};
-
-/* Writes the line and returns `r`. */
-__attribute__((format(printf, 3, 4))) static int host_fail(
-	const struct host_error *error, int r, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(error->text, error->size, format, arguments);
-	va_end(arguments);
-	return r;
-}
-
-__attribute__((format(printf, 2, 3))) static void host_warn(
-	struct host *host, const char *format, ...)
-{
-	va_list arguments;
-
-	if (host->warning_count == WARNINGS_MAX)
-		return;
-	va_start(arguments, format);
-	vsnprintf(host->warnings[host->warning_count++], WARNING_SIZE, format, arguments);
-	va_end(arguments);
-}
-
-static struct in_addr config_network_be(const struct host_config *config)
-{
-	return (struct in_addr){
-		config->address_be.s_addr & address_netmask_be(config->prefix_length).s_addr};
-}
-
-/* Can `address_be` be a host of the LAN: not its first (the network) and not its last (broadcast)?
- */
-static bool config_is_host(const struct host_config *config, struct in_addr address_be)
-{
-	uint32_t mask_be = address_netmask_be(config->prefix_length).s_addr;
-	uint32_t part_be = address_be.s_addr & ~mask_be;
-
-	return ((address_be.s_addr ^ config->address_be.s_addr) & mask_be) == 0 && part_be != 0 &&
-	       part_be != (uint32_t)~mask_be;
-}
-
-static int check_config(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	char address[INET_ADDRSTRLEN], outside[INET_ADDRSTRLEN];
-
-	inet_ntop(AF_INET, &config->address_be, address, sizeof(address));
-	inet_ntop(AF_INET, &config->outside_be, outside, sizeof(outside));
-	if (config->prefix_length < 1 || config->prefix_length > 30)
-		return host_fail(error, -EINVAL,
-			"the guests' network %s/%u must have 1 to 30 bits of prefix: choose "
-			"another with --host-ip",
-			address, config->prefix_length);
-	if (!config_is_host(config, config->address_be))
-		return host_fail(error, -EINVAL,
-			"%s is not an address of a host in %s/%u: choose another with --host-ip",
-			address, address, config->prefix_length);
-	if (!config_is_host(config, config->outside_be) ||
-		config->outside_be.s_addr == config->address_be.s_addr)
-		return host_fail(error, -EINVAL,
-			"the outside address %s must be an address of a host in the guests' "
-			"network %s/%u, and not the gateway's",
-			outside, address, config->prefix_length);
-	return 0;
-}
-
-static int make_tap(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	int r = tap_open(config->tap, config->queues, &host->tap);
-
-	switch (r) {
-	case 0:
-		return 0;
-	case -ENAMETOOLONG:
-		return host_fail(error, r,
-			"TAP name '%s' is longer than 15 bytes: choose another with --tap",
-			config->tap);
-	case -EEXIST:
-		return host_fail(error, r,
-			"TAP %s exists already and belongs to someone else: choose another name "
-			"with --tap or delete it with 'ip link del %s'",
-			config->tap, config->tap);
-	case -ENOENT:
-	case -ENODEV:
-	case -ENXIO:
-		return host_fail(error, r,
-			"cannot create TAP %s: /dev/net/tun is missing: run 'modprobe tun'",
-			config->tap);
-	case -EACCES:
-	case -EPERM:
-		return host_fail(error, r, "cannot create TAP %s: not permitted: %s", config->tap,
-			need_rights);
-	default:
-		if (tap_name_check(config->tap) < 0)
-			return host_fail(error, r,
-				"TAP name '%s' has other bytes than letters, digits, '.', '_' and "
-				"'-': choose another with --tap",
-				config->tap);
-		return host_fail(error, r, "cannot create TAP %s with %u queues: %s", config->tap,
-			config->queues, strerror(-r));
-	}
-}
-
-static int find_tap(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	int r = netlink_open(&host->socket);
-
-	if (r < 0)
-		return host_fail(error, r, "cannot open a route netlink socket: %s", strerror(-r));
-	r = link_get(host->socket, host->tap.name, &host->link);
-	if (r < 0)
-		return host_fail(
-			error, r, "cannot find TAP %s again: %s", host->tap.name, strerror(-r));
-	return 0;
-}
-
-static int check_collision(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	struct in_addr network_be = config_network_be(config);
-	struct address_collision other;
-	char ours[INET_ADDRSTRLEN], theirs[INET_ADDRSTRLEN];
-	int r = address_find_collision(
-		host->socket, host->link.index, network_be, config->prefix_length, &other);
-
-	if (r < 0)
-		return host_fail(error, r, "cannot read the host's addresses: %s", strerror(-r));
-	if (r == 0)
-		return 0;
-	inet_ntop(AF_INET, &network_be, ours, sizeof(ours));
-	inet_ntop(AF_INET, &other.address_be, theirs, sizeof(theirs));
-	return host_fail(error, -EADDRINUSE,
-		"the guests' network %s/%u overlaps %s%s/%u on %s: choose another with --host-ip",
-		ours, config->prefix_length, other.route ? "the route to " : "", theirs,
-		other.prefix_length, other.interface);
-}
-
-/* MAC, MTU and address of the TAP, which then is switched on. */
-static int set_up_tap(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	uint8_t mac[LINK_MAC_LENGTH];
-	const char *what = "MAC address";
-	int index = host->link.index;
-	int r = 0;
-
-	if (config->mac)
-		r = link_set_mac(host->socket, index, config->mac);
-	else if (host_mac_stable(HOST_MAC_ID_FILE, config->tap, mac) == 0)
-		r = link_set_mac(host->socket, index, mac);
-	/* else the kernel's random one has to do */
-	if (r < 0)
-		goto fail;
-	what = "MTU";
-	if (config->mtu != 0)
-		r = link_set_mtu(host->socket, index, config->mtu);
-	if (r < 0)
-		goto fail;
-	what = "address";
-	r = address_add(host->socket, index, config->address_be, config->prefix_length);
-	if (r < 0)
-		goto fail;
-	what = "state";
-	r = link_set_up(host->socket, index, true);
-	if (r < 0)
-		goto fail;
-	r = link_get(host->socket, host->tap.name, &host->link);
-	if (r < 0)
-		goto fail;
-	return 0;
-fail:
-	return host_fail(error, r, "cannot set the %s of TAP %s: %s%s%s", what, host->tap.name,
-		strerror(-r), r == -EPERM ? ": " : "", r == -EPERM ? need_rights : "");
-}
-
-/* Finds the way out. Returns 0 also when there is none. */
-static int find_egress(struct host *host, struct route_egress *ret_egress)
-{
-	struct route_egress egress = {0};
-	int r = route_find_egress(host->socket, host->link.index, &egress);
-
-	if (r == -ENOENT)
-		egress = (struct route_egress){0};
-	else if (r < 0)
-		return r;
-	*ret_egress = egress;
-	return 0;
-}
-
-static int choose_egress(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	struct link_info link = {0};
-	int r;
-
-	host->follow = !config->egress;
-	if (host->follow) {
-		r = find_egress(host, &host->egress);
-		if (r < 0)
-			return host_fail(
-				error, r, "cannot read the host's routes: %s", strerror(-r));
-		if (host->egress.index == 0)
-			host_warn(host, "the host has no default route: guests reach the host and "
-					"each other, and the world when there is one");
-		return 0;
-	}
-	if (config->egress[0] == '\0')
-		return 0;
-	r = link_get(host->socket, config->egress, &link);
-	if (r < 0)
-		return host_fail(error, r, "cannot use %s as the way out: %s", config->egress,
-			r == -ENODEV ? "there is no such interface" : strerror(-r));
-	snprintf(host->egress.interface, sizeof(host->egress.interface), "%s", config->egress);
-	host->egress.index = link.index;
-	return 0;
-}
-
-static int make_rules(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	struct nft_config rules = {
-		.network_be = config_network_be(config),
-		.prefix_length = config->prefix_length,
-		.outside_be = config->outside_be,
-		.nat = config->nat,
-	};
-	int r;
-
-	memcpy(rules.tap, host->tap.name, sizeof(rules.tap));
-	memcpy(rules.egress, host->egress.interface, sizeof(rules.egress));
-	r = nft_open(&rules, &host->nft);
-	switch (r) {
-	case 0:
-		return 0;
-	case -EPERM:
-		return host_fail(error, r,
-			"cannot make the nftables table for TAP %s: not "
-			"permitted: %s",
-			host->tap.name, need_rights);
-	case -EBUSY:
-		return host_fail(error, r,
-			"the nftables table ip chnet-%s belongs to another live process: stop it "
-			"or choose another name with --tap",
-			host->tap.name);
-	case -EPROTONOSUPPORT:
-	case -EOPNOTSUPP:
-	case -ENOENT:
-		return host_fail(error, r,
-			"the kernel lacks a part of nftables (%s): run 'modprobe -a nf_tables "
-			"nft_ct nft_masq nft_chain_nat'",
-			strerror(-r));
-	default:
-		return host_fail(error, r, "cannot make the nftables table for TAP %s: %s",
-			host->tap.name, strerror(-r));
-	}
-}
-
-static int hold_forwarding(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	int r;
-
-	if (mkdir(config->run_directory, (mode_t)0755) < 0 && errno != EEXIST)
-		return host_fail(error, -errno, "cannot make directory %s: %s",
-			config->run_directory, strerror(errno));
-	r = forwarding_hold(config->run_directory, &host->forwarding);
-	if (r == -EROFS)
-		return host_fail(error, r,
-			"cannot switch on forwarding, /proc/sys is read-only here: run 'sysctl -w "
-			"net.ipv4.ip_forward=1' outside of the container");
-	if (r < 0)
-		return host_fail(error, r,
-			"cannot switch on net.ipv4.ip_forward and note that in %s: %s",
-			config->run_directory, strerror(-r));
-	return 0;
-}
-
-/* Warnings only: nothing here stops the network. */
-static int warn_of_others(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	struct nft_foreign_finding findings[WARNINGS_MAX];
-	struct nft_foreign_query query = {
-		.tap_index = (uint32_t)host->link.index,
-		.egress_index = (uint32_t)host->egress.index,
-	};
-	char own_table[NFT_TABLE_SIZE];
-	char text[WARNING_SIZE];
-	size_t count, i;
-	int r;
-
-	nft_table_name(host->tap.name, own_table);
-	query.own_table = own_table;
-	if (config->nat == NFT_NAT_USER)
-		query.outside_be = config->outside_be;
-	memcpy(query.tap, host->tap.name, sizeof(query.tap));
-	memcpy(query.egress, host->egress.interface, sizeof(query.egress));
-	r = nft_foreign_find(&query, findings, WARNINGS_MAX, &count);
-	if (r < 0)
-		host_warn(host,
-			"cannot read the host's other nftables rules (%s): if guests "
-			"reach nobody, look there for a drop",
-			strerror(-r));
-	for (i = 0; r == 0 && i < count; i++) {
-		nft_foreign_text(&findings[i], text, sizeof(text));
-		host_warn(host, "%s", text);
-	}
-	if (nft_foreign_has_legacy())
-		host_warn(host,
-			"the host has rules of the old iptables, which cannot be read "
-			"here: if guests reach nobody, look at 'iptables-legacy -S FORWARD'");
-	if (!nft_is_owned(host->nft))
-		host_warn(host,
-			"this kernel keeps nftables table %s after a crash (it is older "
-			"than 5.12); the next start removes it",
-			own_table);
-	return 0;
-}
-
-typedef int host_step(
-	struct host *host, const struct host_config *config, const struct host_error *error);
-
-/* In this order. */
-static host_step *const steps[] = {
-	check_config,
-	make_tap,
-	find_tap,
-	check_collision,
-	set_up_tap,
-	choose_egress,
-	make_rules,
-	hold_forwarding,
-	warn_of_others,
-};
+#include "control/host/host_build.h"
+#include "control/host/watch.h"
 
 int host_up(
 	const struct host_config *config, struct host **ret_host, char *error, size_t error_size)
 {
 	struct host_error line = {error, error_size};
 	struct host *host = calloc(1, sizeof(*host));
-	size_t i;
+	int r;
 
-	if (!host)
-		return host_fail(&line, -ENOMEM, "no memory");
-	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		int r = steps[i](host, config, &line);
-
-		if (r < 0) {
-			host_down(host);
-			return r;
-		}
+	if (!host) {
+		snprintf(error, error_size, "no memory");
+		return -ENOMEM;
+	}
+	r = host_build(host, config, &line);
+	if (r < 0) {
+		host_down(host);
+		return r;
 	}
 	*ret_host = host;
 	return 0;
@@ -413,6 +35,7 @@ void host_down(struct host *host)
 		return;
 	forwarding_release(host->forwarding);
 	nft_close(host->nft);
+	netlink_close(host->watch);
 	netlink_close(host->socket);
 	tap_close(&host->tap);
 	free(host);
@@ -424,6 +47,8 @@ void host_close_in_child(struct host *host)
 	host->forwarding = NULL;
 	nft_close_in_child(host->nft);
 	host->nft = NULL;
+	netlink_close(host->watch);
+	host->watch = NULL;
 	netlink_close(host->socket);
 	host->socket = NULL;
 }
@@ -434,9 +59,10 @@ int host_refresh(struct host *host)
 	bool changed;
 	int r;
 
+	watch_drain(host->watch);
 	if (!host->follow)
 		return 0;
-	r = find_egress(host, &egress);
+	r = host_find_egress(host, &egress);
 	if (r < 0)
 		return r;
 	changed = strcmp(egress.interface, host->egress.interface) != 0 ||
@@ -448,6 +74,11 @@ int host_refresh(struct host *host)
 	}
 	host->egress = egress;
 	return changed;
+}
+
+int host_watch_fd(const struct host *host)
+{
+	return watch_fd(host->watch);
 }
 
 const struct tap *host_tap(const struct host *host)

@@ -45,9 +45,15 @@ void host_down(struct host *host);
 
 /*
  * In a child of fork(): closes all but the TAP's descriptors, without undoing anything. The getters
- * below go on working there; host_refresh() and host_down() may not be called.
+ * below go on working there; host_watch_fd(), host_refresh() and host_down() may not be called.
  */
 void host_close_in_child(struct host *host);
+
+/*
+ * A descriptor that becomes readable when links, addresses or routes of the host have changed: call
+ * host_refresh() then. It belongs to `host`.
+ */
+int host_watch_fd(const struct host *host);
 
 /*
  * Looks for the way out again and points the rules at it. Returns 1 when it has changed, 0 when

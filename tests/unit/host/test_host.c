@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -143,10 +144,12 @@ static void obeys_the_configuration(void **state)
 static void works_without_a_way_out(void **state)
 {
 	struct host_config config = config_default();
+	struct pollfd watch = {.events = POLLIN};
 	struct host *host;
 
 	namespace_run("ip route del default");
 	host = up(&config);
+	watch.fd = host_watch_fd(host);
 	assert_string_equal(host_egress(host), "");
 	assert_string_equal(host_warning(host, 0),
 		"the host has no default route: guests reach the host and each other, and the "
@@ -155,8 +158,11 @@ static void works_without_a_way_out(void **state)
 
 	/* it comes, it changes, it goes */
 	assert_int_equal(host_refresh(host), 0);
+	assert_int_equal(poll(&watch, 1, 0), 0);
 	namespace_run("ip route add default via 198.51.100.2");
+	assert_int_equal(poll(&watch, 1, 5000), 1);
 	assert_int_equal(host_refresh(host), 1);
+	assert_int_equal(poll(&watch, 1, 0), 0);
 	assert_string_equal(host_egress(host), "eth0");
 	assert_non_null(strstr(namespace_output("nft list ruleset"), "oifname \"eth0\""));
 	namespace_run("ip addr add 203.0.113.1/24 dev world0; "

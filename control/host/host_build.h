@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inside of host.h: its parts, and how they are built. For host.c and host_build.c only. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "control/host/forwarding.h"
+#include "control/host/host.h"
+#include "control/host/netlink.h"
+#include "control/host/route.h"
+
+/* Most warnings, and bytes of each. */
+#define WARNINGS_MAX 16
+#define WARNING_SIZE 2048
+
+struct host {
+	struct tap tap;		    /* the TAP; no queues = none */
+	struct nl_sock *socket;	    /* for links, addresses, routes; NULL = none */
+	struct link_info link;	    /* of the TAP */
+	struct nl_sock *watch;	    /* reports changes of links, addresses, routes; NULL = none */
+	struct route_egress egress; /* the way out; empty name = none, or any */
+	bool follow;		    /* the way out is that of the default route */
+	struct nft *nft;	    /* our rules; NULL = none */
+	struct forwarding *forwarding; /* our hold of forwarding; NULL = none */
+	size_t warning_count;
+	char warnings[WARNINGS_MAX][WARNING_SIZE];
+};
+
+/* Where a line for a person goes. */
+struct host_error {
+	char *text;
+	size_t size; /* bytes */
+};
+
+/*
+ * Builds every part of `host`, which is all zero, in order. On failure the parts that exist already
+ * stay for host_down(), and `error` holds the line. Returns 0 or a negative errno.
+ */
+int host_build(struct host *host, const struct host_config *config, const struct host_error *error);
+
+/* Finds the way out; all zero when there is none. Returns 0 or a negative errno. */
+int host_find_egress(const struct host *host, struct route_egress *ret_egress);
