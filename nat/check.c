@@ -177,20 +177,30 @@ static const char *check_mappings(const struct nat *nat, const struct tally *tal
 	return NULL;
 }
 
-/* Each marked port has a mapping or a forward. */
+/* Every mapping's port is marked (check_mapping), and no more ports than those of mappings and
+ * forwards. */
 static const char *check_ports(const struct nat *nat)
 {
-	for (uint32_t i = 0; i < PORT_SPACE_COUNT * 65536; i++) {
-		enum port_space space = (enum port_space)(i >> 16);
-		uint16_t port = (uint16_t)i;
-		bool owned =
-			mapping_find_outside(&nat->mappings, space, htons(port)) != MAPPING_NONE ||
-			forward_owns_port(&nat->forwards, space, port);
+	const struct mapping_table *table = &nat->mappings;
+	uint32_t marked = 0, owned = 0, entries = 0;
 
-		if (ports_is_taken(&nat->ports, space, port) != owned)
-			return "a port is marked as taken that nobody owns, or the reverse";
+	for (uint32_t i = 0; i < PORT_SPACE_COUNT * (65536 / 64); i++)
+		marked += (uint32_t)__builtin_popcountll(nat->ports.taken[i / 1024][i % 1024]);
+	for (uint32_t i = 0; i < PORT_SPACE_COUNT * 65536; i++)
+		entries += table->by_port[i] != 0;
+	for (uint32_t i = 0; i < *table->high; i++) {
+		const struct mapping *m = &table->records[i];
+
+		if (m->commit == MAPPING_LIVE)
+			owned += !forward_owns_port(&nat->forwards, (enum port_space)m->space,
+				ntohs(m->outside_port_be));
 	}
-	return NULL;
+	for (uint32_t i = 0; i < FORWARD_MAX; i++)
+		if (nat->forwards.records[i].commit == FORWARD_LIVE)
+			owned += nat->forwards.records[i].forward.count;
+	if (marked != owned)
+		return "ports are marked as taken that nobody owns";
+	return entries == table->live ? NULL : "an outside port leads to no mapping";
 }
 
 static const char *check_counts(const struct nat *nat, const struct tally *tally)
