@@ -16,7 +16,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 
 static const char *const drop_names[NAT_DROP_COUNT] = {
-#define NAT_DROP_NAME(id, name) [id] = name,
+#define NAT_DROP_NAME(id, name) [id] = (name),
 	NAT_DROP_TABLE(NAT_DROP_NAME)
 #undef NAT_DROP_NAME
 };

@@ -17,7 +17,9 @@ static int sysctl_open(const char *name, int flags)
 	if (length < 0 || (size_t)length >= sizeof(path) || strstr(name, ".."))
 		return -EINVAL;
 	fd = open(path, flags | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int sysctl_read(const char *name, char *value, size_t size)
