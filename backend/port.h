@@ -22,10 +22,19 @@
 #define PORT_BURST 64
 /* The most ports of one network; fits a 64-bit set, plus the uplink. */
 #define PORT_MAX 65
+/* The uplink's index. */
+#define PORT_UPLINK (PORT_MAX - 1)
 /* "no such port" */
 #define PORT_NONE UINT16_MAX
 
-struct port;
+struct port_stats;
+
+/* What every kind of port begins with. */
+struct port {
+	const struct port_ops *ops;
+	struct port_stats *stats; /* where its frames and drops are counted */
+	uint16_t index;		  /* 0 to PORT_MAX - 2: guests, PORT_UPLINK: the uplink */
+};
 
 struct port_ops {
 	/*
@@ -53,4 +62,10 @@ struct port_ops {
 	 */
 	bool (*arm)(struct port *port);
 	void (*disarm)(struct port *port);
+
+	/*
+	 * After a tx_burst that found too little room: asks for a wake-up when there is more. False
+	 * when there is more already.
+	 */
+	bool (*arm_room)(struct port *port);
 };

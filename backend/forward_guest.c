@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Decides frames from guests.
+ *
+ *   lies, or speaks with another's address ------------------------> dropped
+ *   group: ARP for the gateway ------------------------------------> the host (or our own answer)
+ *          ARP for the NAT's outside address ----------------------> our own answer
+ *          anything else ------------------------------------------> every other guest, and the
+ * host to the gateway's MAC: to an address of the LAN -----------------> the host, as it is IPv4 to
+ * the world, or to the NAT itself ---> NAT anything else -----------------------------> the host,
+ * as it is to a known MAC -------------------------------------------------> that guest to an
+ * unknown MAC ----------------------------------------------> every other guest
+ */
+#include <netinet/ip.h>
+#include <string.h>
+
+#include "backend/forward.h"
+#include "backend/parse.h"
+#include "backend/parse_vnet.h"
+#include "guest/services/arp.h"
+#include "guest/services/icmp_echo.h"
+
+/* Frames of one burst that go through the NAT. */
+struct nat_batch {
+	struct packet *packets[PORT_BURST];
+	uint16_t count;
+};
+
+static inline uint32_t load_be32(const struct packet *p, size_t offset)
+{
+	uint32_t value;
+	memcpy(&value, p->head + offset, sizeof(value));
+	return value;
+}
+
+/* May the guest speak so? Learns where it lives if it may. */
+static bool admit(struct worker *worker, const struct packet *p)
+{
+	switch (binding_check(&worker->binding, p->port, p)) {
+	case BINDING_OK:
+		break;
+	case BINDING_UNREADABLE:
+		forward_drop(worker, p, DROP_MALFORMED);
+		return false;
+	case BINDING_SPOOFED_MAC:
+		forward_drop(worker, p, DROP_SPOOFED_MAC);
+		return false;
+	case BINDING_SPOOFED_IP:
+		forward_drop(worker, p, DROP_SPOOFED_IP);
+		return false;
+	}
+	if (l2_learn(worker->l2, ethernet_source(p), p->port, worker->now_ns) == L2_LEARNED_LIMIT)
+		worker->stats->worker.macs_refused++;
+	return true;
+}
+
+/* Remembers which MAC has which address of the LAN. */
+static void learn_address(struct worker *worker, const struct packet *p)
+{
+	struct neighbour_table *table = worker->neighbour;
+	uint64_t mac = ethernet_source(p);
+	if (p->flags & PACKET_IPV4)
+		neighbour_learn_ipv4(table,
+			load_be32(p, p->l3_offset + offsetof(struct iphdr, saddr)), mac, p->port,
+			worker->now_ns);
+	else if (p->flags & PACKET_ARP)
+		neighbour_learn_arp(table, arp_sender_ip(p), mac, p->port, worker->now_ns);
+}
+
+/* ARP that is for the network and nobody else; true when p was dealt with. */
+static bool answer_arp(struct worker *worker, struct packet *p)
+{
+	const struct network *network = &worker->network;
+	if (arp_answer(p, &worker->arp_own, worker->arp_own.ip_be != 0)) {
+		worker_send(worker, p->port, p);
+		return true;
+	}
+	if (network->has_uplink && arp_target_ip(p) == network->gateway_be) {
+		worker_send(worker, PORT_UPLINK, p);
+		return true;
+	}
+	return false;
+}
+
+static void group(struct worker *worker, struct packet *p)
+{
+	if ((p->flags & PACKET_ARP) && answer_arp(worker, p))
+		return;
+	forward_flood(worker, p);
+	if (worker->network.has_uplink)
+		worker_send(worker, PORT_UPLINK, p);
+}
+
+/* To the gateway's MAC where no host stands behind it: we are the router. */
+static void to_router(struct worker *worker, struct packet *p)
+{
+	if ((p->flags & PACKET_ARP) && answer_arp(worker, p))
+		return;
+	if (icmp_echo_answer(p, worker->network.gateway_be))
+		worker_send(worker, p->port, p);
+	else
+		forward_drop(worker, p, DROP_NO_ROUTE);
+}
+
+static void to_gateway(struct worker *worker, struct packet *p, struct nat_batch *nat)
+{
+	const struct network *network = &worker->network;
+	if (!network->has_uplink) {
+		to_router(worker, p);
+		return;
+	}
+	if (worker->nat && (p->flags & PACKET_IPV4)) {
+		uint32_t to = load_be32(p, p->l3_offset + offsetof(struct iphdr, daddr));
+		if (!network_is_inside(network, to) || to == network->outside_be) {
+			nat->packets[nat->count++] = p;
+			return;
+		}
+	}
+	worker_send(worker, PORT_UPLINK, p);
+}
+
+static void decide(struct worker *worker, struct packet *p, struct nat_batch *nat)
+{
+	const struct network *network = &worker->network;
+	if (p->flags & PACKET_BROADCAST) {
+		group(worker, p);
+		return;
+	}
+	uint64_t mac = ethernet_destination(p);
+	if (mac == network->gateway_mac || (worker->nat && mac == network->nat_mac)) {
+		to_gateway(worker, p, nat);
+		return;
+	}
+	uint16_t to = l2_lookup(worker->l2, mac);
+	if (to == PORT_NONE)
+		forward_flood(worker, p);
+	else if (to == p->port)
+		forward_drop(worker, p, DROP_SAME_PORT);
+	else
+		worker_send(worker, to, p);
+}
+
+void forward_from_guest(
+	struct worker *worker, struct port *from, struct packet *packets, uint16_t count)
+{
+	struct nat_batch nat = {.count = 0};
+	enum nat_verdict verdicts[PORT_BURST];
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct packet *p = &packets[i];
+		p->port = from->index;
+		parse_packet(p);
+		if (parse_vnet(p)) {
+			forward_drop(worker, p, DROP_VNET_HEADER);
+			continue;
+		}
+		if (!admit(worker, p))
+			continue;
+		learn_address(worker, p);
+		decide(worker, p, &nat);
+	}
+	if (nat.count) {
+		nat_out_burst(worker->nat, nat.packets, verdicts, nat.count, worker->now_ns);
+		forward_verdicts(worker, nat.packets, verdicts, nat.count);
+	}
+	worker_flush(worker, false);
+	forward_extra(worker);
+}

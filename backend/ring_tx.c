@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Into a guest's receive queue: one copy, from wherever the frame lies (another guest's buffers,
+ * the TAP port's) to the buffers that this guest posted, with the virtio-net header in front.
+ */
+#include <string.h>
+
+#include "backend/ring.h"
+
+/* The receive buffers chosen for one frame. */
+struct room {
+	uint16_t heads[RING_HEADS_MAX]; /* their head descriptors, in avail order */
+	uint16_t ends[RING_HEADS_MAX];	/* index of the first piece behind each buffer */
+	uint16_t head_count;
+	uint64_t bytes; /* all of them together */
+	struct iovec pieces[RING_CHAIN_MAX + RING_CHAIN_MAX];
+};
+
+/* Where the next byte goes. */
+struct cursor {
+	struct iovec *piece;
+	size_t offset;
+};
+
+static inline void put(struct cursor *to, const void *from, size_t length)
+{
+	const uint8_t *in = from;
+	while (length) {
+		size_t left = to->piece->iov_len - to->offset;
+		size_t part = left < length ? left : length;
+		memcpy((uint8_t *)to->piece->iov_base + to->offset, in, part);
+		in += part;
+		length -= part;
+		to->offset += part;
+		if (to->offset == to->piece->iov_len) {
+			to->piece++;
+			to->offset = 0;
+		}
+	}
+}
+
+enum found {
+	FOUND_ROOM,
+	FOUND_NONE,  /* too few buffers now */
+	FOUND_NEVER, /* no number of buffers is enough, or the ring is broken */
+};
+
+static enum found find_room(struct ring *ring, uint64_t needed, struct room *room)
+{
+	uint16_t waiting = (uint16_t)(ring->avail_idx - ring->last_avail);
+	uint16_t count = 0;
+	room->head_count = 0;
+	room->bytes = 0;
+	while (room->bytes < needed) {
+		if (room->head_count == waiting) {
+			/* The driver may have posted more since we looked. */
+			ring->avail_idx = __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE);
+			uint16_t now = (uint16_t)(ring->avail_idx - ring->last_avail);
+			if (now > ring->size) {
+				ring_break(ring, DROP_RING_INDEX);
+				return FOUND_NEVER;
+			}
+			if (now == waiting)
+				return waiting == ring->size ? FOUND_NEVER : FOUND_NONE;
+			waiting = now;
+		}
+		if (room->head_count == RING_HEADS_MAX || count > RING_CHAIN_MAX)
+			return FOUND_NEVER;
+		int head = ring_head(ring, room->head_count);
+		if (head < 0)
+			return FOUND_NEVER;
+		uint64_t bytes;
+		int pieces = ring_chain(ring, (uint16_t)head, true, &room->pieces[count], &bytes);
+		if (pieces < 0) {
+			ring->broken = true;
+			ring->worker_stats->rings_broken++;
+			return FOUND_NEVER;
+		}
+		count += (uint16_t)pieces;
+		room->heads[room->head_count] = (uint16_t)head;
+		room->ends[room->head_count++] = count;
+		room->bytes += bytes;
+		if (!ring->mergeable)
+			return room->bytes >= needed ? FOUND_ROOM : FOUND_NEVER;
+	}
+	return FOUND_ROOM;
+}
+
+/* Tells the dirty log of `length` bytes written through the pieces. */
+static void log_pieces(const struct ring *ring, const struct iovec *piece, uint64_t length)
+{
+	for (; length; piece++) {
+		uint64_t part = piece->iov_len < length ? piece->iov_len : length;
+		for (uint32_t i = 0; i < ring->memory->count; i++) {
+			const struct guest_memory_region *region = &ring->memory->regions[i];
+			uint64_t offset =
+				(uint64_t)((uintptr_t)piece->iov_base - (uintptr_t)region->host);
+			if (offset < region->size)
+				ring->log_write(ring, region->guest + offset, part);
+		}
+		length -= part;
+	}
+}
+
+static void write_frame(struct ring *ring, struct room *room, const struct packet *p)
+{
+	struct virtio_net_hdr_v1 header = p->vnet;
+	header.num_buffers = room->head_count;
+
+	struct cursor to = {room->pieces, 0};
+	put(&to, &header, ring->header_length);
+	put(&to, p->head, p->head_length);
+	for (uint16_t i = 0; i < p->segment_count; i++)
+		put(&to, p->segments[i].iov_base, p->segments[i].iov_len);
+	if (ring->log_write)
+		log_pieces(ring, room->pieces, p->length + ring->header_length);
+}
+
+/* One used entry for each buffer, with the bytes that went into it. */
+static void use_buffers(struct ring *ring, const struct room *room, uint64_t length)
+{
+	uint16_t piece = 0;
+	for (uint16_t i = 0; i < room->head_count; i++) {
+		uint64_t bytes = 0;
+		for (; piece < room->ends[i]; piece++)
+			bytes += room->pieces[piece].iov_len;
+		if (bytes > length)
+			bytes = length;
+		ring_use(ring, room->heads[i], (uint32_t)bytes);
+		length -= bytes;
+	}
+	ring->last_avail += room->head_count;
+}
+
+uint16_t ring_tx_burst(struct ring *ring, struct packet *const packets[], uint16_t count)
+{
+	struct room room;
+	uint16_t taken = 0;
+	for (; taken < count && !ring->broken; taken++) {
+		const struct packet *p = packets[taken];
+		uint64_t needed = (uint64_t)p->length + ring->header_length;
+		enum found found = find_room(ring, needed, &room);
+		if (found == FOUND_NONE)
+			break;
+		if (found == FOUND_NEVER) {
+			stats_drop(ring->stats, DROP_TOO_LARGE, 1);
+			continue;
+		}
+		write_frame(ring, &room, p);
+		use_buffers(ring, &room, needed);
+		ring->stats->tx_packets++;
+		ring->stats->tx_bytes += p->length;
+	}
+	if (ring->broken && taken < count) {
+		stats_drop(ring->stats, DROP_PORT_DOWN, (uint64_t)(count - taken));
+		taken = count;
+	}
+	return taken;
+}
+
+void ring_tx_flush(struct ring *ring)
+{
+	ring_publish(ring);
+	if (ring->room_armed) {
+		ring->room_armed = false;
+		ring_disarm(ring);
+	}
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/sigbus.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backend/guest_memory.h"
+#include "backend/port.h"
+
+/* Written by the thread that serves messages, read by the handler in any thread. The length is
+ * zero while an entry changes. */
+struct mapping {
+	uintptr_t address;
+	size_t length;
+};
+
+static struct mapping mappings[PORT_MAX][GUEST_MEMORY_REGIONS_MAX];
+static bool hits[PORT_MAX];
+bool sigbus_pending;
+static size_t page_size;
+/* The port whose message this thread serves, or PORT_NONE. */
+static _Thread_local uint16_t served = PORT_NONE;
+
+static bool replace(uintptr_t address, size_t length, uint16_t port)
+{
+	void *fresh = mmap((void *)address, length, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (fresh == MAP_FAILED)
+		return false;
+	__atomic_store_n(&hits[port], true, __ATOMIC_RELEASE);
+	__atomic_store_n(&sigbus_pending, true, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void handle(int number, siginfo_t *info, void *context)
+{
+	uintptr_t fault = (uintptr_t)info->si_addr;
+	int saved = errno;
+	for (uint16_t port = 0; port < PORT_MAX; port++) {
+		for (unsigned int slot = 0; slot < GUEST_MEMORY_REGIONS_MAX; slot++) {
+			const struct mapping *m = &mappings[port][slot];
+			size_t length = __atomic_load_n(&m->length, __ATOMIC_ACQUIRE);
+			uintptr_t address = __atomic_load_n(&m->address, __ATOMIC_RELAXED);
+			if (fault - address < length && replace(address, length, port))
+				goto handled;
+		}
+	}
+	if (served != PORT_NONE && replace(fault & ~(page_size - 1), page_size, served))
+		goto handled;
+	/* Not a guest's: die of it, at the instruction that faulted. */
+	signal(SIGBUS, SIG_DFL);
+handled:
+	errno = saved;
+}
+
+int sigbus_install(void)
+{
+	struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO};
+	page_size = (size_t)sysconf(_SC_PAGESIZE);
+	sigemptyset(&action.sa_mask);
+	return sigaction(SIGBUS, &action, NULL) ? -errno : 0;
+}
+
+void sigbus_watch(uint16_t port, unsigned int slot, void *address, size_t length)
+{
+	struct mapping *m = &mappings[port][slot];
+	__atomic_store_n(&m->length, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&m->address, (uintptr_t)address, __ATOMIC_RELEASE);
+	__atomic_store_n(&m->length, address ? length : 0, __ATOMIC_RELEASE);
+}
+
+void sigbus_message(uint16_t port, bool serving)
+{
+	served = serving ? port : PORT_NONE;
+}
+
+bool sigbus_hit(uint16_t port)
+{
+	if (!__atomic_load_n(&hits[port], __ATOMIC_ACQUIRE))
+		return false;
+	return __atomic_exchange_n(&hits[port], false, __ATOMIC_ACQ_REL);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/tap_port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#include "backend/segment.h"
+#include "backend/stats.h"
+
+static inline struct tap_port *tap_port(struct port *port)
+{
+	return (struct tap_port *)port;
+}
+
+static uint16_t rx_burst(struct port *port, struct packet *packets, uint16_t max)
+{
+	struct tap_port *tap = tap_port(port);
+	uint16_t frames = 0;
+	uint64_t bytes = 0;
+
+	if (max > TAP_SLOTS)
+		max = TAP_SLOTS;
+	while (frames < max) {
+		struct packet *p = &packets[frames];
+		uint8_t *buffer = tap->buffers + (size_t)frames * PACKET_LENGTH_MAX;
+		const struct iovec parts[] = {
+			{&p->vnet, sizeof(p->vnet)},
+			{p->head, PACKET_HEAD_INITIAL},
+			{buffer, PACKET_LENGTH_MAX},
+		};
+		ssize_t got = readv(tap->fd, parts, 3);
+		if (got < 0)
+			break; /* empty, or gone with its interface */
+		if ((size_t)got < sizeof(p->vnet) + ETHERNET_HEADER_LENGTH) {
+			stats_drop(port->stats, DROP_MALFORMED, 1);
+			continue;
+		}
+		p->length = (uint32_t)((size_t)got - sizeof(p->vnet));
+		p->head_length =
+			p->length < PACKET_HEAD_INITIAL ? (uint16_t)p->length : PACKET_HEAD_INITIAL;
+		p->segments = &tap->segments[frames];
+		p->segment_count = p->length > p->head_length;
+		tap->segments[frames] = (struct iovec){buffer, p->length - p->head_length};
+		bytes += p->length;
+		frames++;
+	}
+	port->stats->rx_packets += frames;
+	port->stats->rx_bytes += bytes;
+	return frames;
+}
+
+static void rx_done(struct port *port)
+{
+	/* The slots are filled anew by the next rx_burst. */
+}
+
+static void write_frame(struct tap_port *tap, const struct packet *p)
+{
+	struct iovec parts[2 + PACKET_SEGMENTS_MAX];
+	struct virtio_net_hdr_v1 header = p->vnet;
+	int count = 2;
+
+	/* What a guest was told of its checksums is nothing that the host should trust. */
+	header.flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	header.num_buffers = 0;
+	parts[0] = (struct iovec){&header, sizeof(header)};
+	parts[1] = (struct iovec){(void *)p->head, p->head_length};
+	for (uint16_t i = 0; i < p->segment_count; i++)
+		parts[count++] = p->segments[i];
+	if (writev(tap->fd, parts, count) < 0) {
+		stats_drop(tap->port.stats, DROP_UPLINK_WRITE, 1);
+		return;
+	}
+	tap->port.stats->tx_packets++;
+	tap->port.stats->tx_bytes += p->length;
+}
+
+static void write_segmented(struct tap_port *tap, const struct packet *p)
+{
+	struct segmenter segmenter;
+	struct iovec storage[PACKET_SEGMENTS_MAX];
+	struct packet piece;
+
+	if (segment_init(&segmenter, p, PACKET_LENGTH_MAX)) {
+		stats_drop(tap->port.stats, DROP_VNET_HEADER, 1);
+		return;
+	}
+	while (segment_next(&segmenter, &piece, storage, PACKET_SEGMENTS_MAX) > 0)
+		write_frame(tap, &piece);
+}
+
+static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint16_t count)
+{
+	struct tap_port *tap = tap_port(port);
+	for (uint16_t i = 0; i < count; i++) {
+		if (packets[i]->vnet.gso_type && !tap->gso)
+			write_segmented(tap, packets[i]);
+		else
+			write_frame(tap, packets[i]);
+	}
+	return count;
+}
+
+static void tx_flush(struct port *port)
+{
+	/* Every frame went with its own system call. */
+}
+
+static bool arm(struct port *port)
+{
+	/* The worker's epoll watches the descriptor, level-triggered. */
+	return true;
+}
+
+static void disarm(struct port *port)
+{
+}
+
+static bool arm_room(struct port *port)
+{
+	return false; /* there always is */
+}
+
+static const struct port_ops tap_port_ops = {
+	.rx_burst = rx_burst,
+	.rx_done = rx_done,
+	.tx_burst = tx_burst,
+	.tx_flush = tx_flush,
+	.arm = arm,
+	.disarm = disarm,
+	.arm_room = arm_room,
+};
+
+int tap_port_init(struct tap_port *port, const struct tap_port_config *config)
+{
+	uint8_t *buffers = malloc((size_t)TAP_SLOTS * PACKET_LENGTH_MAX);
+	if (!buffers)
+		return -ENOMEM;
+	*port = (struct tap_port){
+		.port = {.ops = &tap_port_ops, .stats = config->stats, .index = PORT_UPLINK},
+		.fd = config->fd,
+		.gso = config->gso,
+		.buffers = buffers,
+	};
+	return 0;
+}
+
+void tap_port_fini(struct tap_port *port)
+{
+	if (!port)
+		return;
+	free(port->buffers);
+	port->buffers = NULL;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A guest's port as its worker sees it: what the driver cannot take (checksums to complete, large
+ * frames) is made into what it can, and the ring does the rest.
+ */
+#include <linux/virtio_net.h>
+
+#include "backend/checksum_complete.h"
+#include "backend/segment.h"
+#include "backend/vhost_port.h"
+
+#define BIT(n) (1ULL << (n))
+
+static inline struct vhost_port *vhost_port(struct port *port)
+{
+	return (struct vhost_port *)port;
+}
+
+static inline struct ring *load(struct ring *const *ring)
+{
+	return __atomic_load_n(ring, __ATOMIC_ACQUIRE);
+}
+
+static uint16_t rx_burst(struct port *port, struct packet *packets, uint16_t max)
+{
+	struct vhost_port *vhost = vhost_port(port);
+	struct ring *ring = load(&vhost->rx);
+	vhost->borrowed = ring;
+	return ring ? ring_rx_burst(ring, packets, max) : 0;
+}
+
+static void rx_done(struct port *port)
+{
+	struct vhost_port *vhost = vhost_port(port);
+	if (vhost->borrowed)
+		ring_rx_done(vhost->borrowed);
+	vhost->borrowed = NULL;
+}
+
+/* Must this frame be segmented for a driver with these features? */
+static bool too_large(uint64_t features, const struct packet *p)
+{
+	uint8_t ecn = p->vnet.gso_type & VIRTIO_NET_HDR_GSO_ECN;
+	switch (p->vnet.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		return false;
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		return !(features & BIT(VIRTIO_NET_F_GUEST_TSO4)) ||
+		       (ecn && !(features & BIT(VIRTIO_NET_F_GUEST_ECN)));
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return !(features & BIT(VIRTIO_NET_F_GUEST_TSO6)) ||
+		       (ecn && !(features & BIT(VIRTIO_NET_F_GUEST_ECN)));
+	default: /* UDP: never offered to a driver */
+		return true;
+	}
+}
+
+static bool fits(uint64_t features, const struct packet *p)
+{
+	if (!p->vnet.flags && !p->vnet.gso_type)
+		return true;
+	return (features & BIT(VIRTIO_NET_F_GUEST_CSUM)) && !too_large(features, p);
+}
+
+/* Sends a large frame in pieces. Returns false when not even the first one found room. */
+static bool tx_segmented(struct ring *ring, uint64_t features, const struct packet *p)
+{
+	struct segmenter segmenter;
+	struct iovec storage[PACKET_SEGMENTS_MAX];
+	struct packet piece;
+	struct packet *const pieces[] = {&piece};
+	bool first = true;
+
+	if (segment_init(&segmenter, p, PACKET_LENGTH_MAX)) {
+		stats_drop(ring->stats, DROP_VNET_HEADER, 1);
+		return true;
+	}
+	while (segment_next(&segmenter, &piece, storage, PACKET_SEGMENTS_MAX) > 0) {
+		if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM)) &&
+			(piece.vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+			checksum_complete(&piece)) {
+			stats_drop(ring->stats, DROP_CHECKSUM, 1);
+			return true;
+		}
+		if (!ring_tx_burst(ring, pieces, 1)) {
+			if (first)
+				return false;
+			stats_drop(ring->stats, DROP_PORT_FULL, 1);
+			return true;
+		}
+		first = false;
+	}
+	return true;
+}
+
+/* Sends one frame that the driver cannot take as it is. Returns false for want of room. */
+static bool tx_adapted(struct ring *ring, uint64_t features, struct packet *p)
+{
+	struct packet *const one[] = {p};
+	if (too_large(features, p))
+		return tx_segmented(ring, features, p);
+	if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM))) {
+		if ((p->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && checksum_complete(p)) {
+			stats_drop(ring->stats, DROP_CHECKSUM, 1);
+			return true;
+		}
+		p->vnet.flags = 0;
+	}
+	return ring_tx_burst(ring, one, 1);
+}
+
+static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint16_t count)
+{
+	struct vhost_port *vhost = vhost_port(port);
+	struct ring *ring = load(&vhost->tx);
+	uint64_t features = vhost->features;
+	uint16_t done = 0;
+
+	if (!ring) {
+		stats_drop(port->stats, DROP_PORT_DOWN, count);
+		return count;
+	}
+	while (done < count) {
+		uint16_t run = 0;
+		while (done + run < count && fits(features, packets[done + run]))
+			run++;
+		uint16_t sent = ring_tx_burst(ring, &packets[done], run);
+		done += sent;
+		if (sent < run)
+			break;
+		if (done < count) {
+			if (!tx_adapted(ring, features, packets[done]))
+				break;
+			done++;
+		}
+	}
+	return done;
+}
+
+static void tx_flush(struct port *port)
+{
+	struct ring *ring = load(&vhost_port(port)->tx);
+	if (ring)
+		ring_tx_flush(ring);
+}
+
+static bool arm(struct port *port)
+{
+	struct ring *ring = load(&vhost_port(port)->rx);
+	return !ring || ring_arm(ring);
+}
+
+static void disarm(struct port *port)
+{
+	struct ring *ring = load(&vhost_port(port)->rx);
+	if (ring)
+		ring_disarm(ring);
+}
+
+static bool arm_room(struct port *port)
+{
+	struct ring *ring = load(&vhost_port(port)->tx);
+	return ring && ring_arm_room(ring);
+}
+
+void vhost_port_break(struct vhost_port *port)
+{
+	struct ring *rings[] = {load(&port->rx), load(&port->tx)};
+	for (unsigned int i = 0; i < 2; i++)
+		if (rings[i] && !rings[i]->broken)
+			ring_break(rings[i], DROP_RING_ADDRESS);
+}
+
+const struct port_ops vhost_port_ops = {
+	.rx_burst = rx_burst,
+	.rx_done = rx_done,
+	.tx_burst = tx_burst,
+	.tx_flush = tx_flush,
+	.arm = arm,
+	.disarm = disarm,
+	.arm_room = arm_room,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vhost-user messages as librte_vhost hands them to its extension hooks.
+ *
+ * The wire layout comes first (vhost-user specification, "Message Specification"). Behind it the
+ * library keeps the descriptors that came with the message; that part is private to the library,
+ * has the same layout from 22.11 to 24.11, and is read only where RTE_VERSION says so.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_version.h>
+
+enum vhost_request {
+	MESSAGE_SET_FEATURES = 2,
+	MESSAGE_SET_OWNER = 3,
+	MESSAGE_RESET_OWNER = 4,
+	MESSAGE_SET_MEM_TABLE = 5,
+	MESSAGE_SET_LOG_BASE = 6,
+	MESSAGE_SET_LOG_FD = 7,
+	MESSAGE_SET_VRING_NUM = 8,
+	MESSAGE_SET_VRING_ADDR = 9,
+	MESSAGE_SET_VRING_BASE = 10,
+	MESSAGE_GET_VRING_BASE = 11,
+	MESSAGE_SET_VRING_KICK = 12,
+	MESSAGE_SET_VRING_CALL = 13,
+	MESSAGE_SET_VRING_ERR = 14,
+	MESSAGE_SET_VRING_ENABLE = 18,
+};
+
+#define VHOST_MESSAGE_REGIONS_MAX 8
+#define VHOST_MESSAGE_INDEX_MASK 0xff
+#define VHOST_MESSAGE_NO_FD (1u << 8)
+
+struct vhost_message_region {
+	uint64_t guest;	 /* guest physical address */
+	uint64_t size;	 /* bytes */
+	uint64_t user;	 /* address in the front end */
+	uint64_t offset; /* of the first byte in the file */
+};
+
+struct vhost_message {
+	uint32_t request; /* enum vhost_request */
+	uint32_t flags;
+	uint32_t size; /* of the payload, bytes */
+	union {
+		uint64_t u64;
+		struct {
+			uint32_t index;
+			uint32_t number;
+		} state;
+		struct {
+			uint32_t count;
+			uint32_t padding;
+			struct vhost_message_region regions[VHOST_MESSAGE_REGIONS_MAX];
+		} memory;
+		uint8_t library[632]; /* the library's largest payload */
+	} payload;
+	int fds[VHOST_MESSAGE_REGIONS_MAX];
+	int fd_count;
+} __attribute__((packed));
+
+_Static_assert(offsetof(struct vhost_message, payload) == 12, "vhost-user header");
+_Static_assert(
+	offsetof(struct vhost_message, fds) == 644, "struct vhu_msg_context of librte_vhost");
+
+/* Is the layout behind the payload the one that we know? */
+#define VHOST_MESSAGE_FDS_KNOWN \
+	(RTE_VERSION >= RTE_VERSION_NUM(22, 11, 0, 0) && RTE_VERSION < RTE_VERSION_NUM(25, 3, 0, 0))

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/vhost_port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_vhost.h>
+
+#include "backend/sigbus.h"
+#include "backend/vhost_message.h"
+
+#define BIT(n) (1ULL << (n))
+
+/* Hooks get a number, not a pointer: the ports by path, and by connection. Written before the first
+ * socket listens, or by the library's one thread. */
+static struct vhost_port *ports[PORT_MAX];
+static struct vhost_port *by_vid[RTE_MAX_VHOST_DEVICE];
+
+uint64_t vhost_port_features(bool control_queue)
+{
+	uint64_t features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MRG_RXBUF) |
+			    BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) |
+			    BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |
+			    BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
+			    BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) |
+			    BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |
+			    BIT(VHOST_F_LOG_ALL) | BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	if (control_queue)
+		features |= BIT(VIRTIO_NET_F_CTRL_VQ);
+	return features;
+}
+
+/* Where the worker finds a queue's ring. */
+static struct ring **published(struct vhost_port *port, unsigned int queue)
+{
+	return queue == VHOST_QUEUE_RECEIVE ? &port->tx : &port->rx;
+}
+
+static void park(struct vhost_port *port)
+{
+	bool ran = false;
+	for (unsigned int i = 0; i < VHOST_QUEUES; i++) {
+		struct vhost_queue *queue = &port->queues[i];
+		if (!queue->running)
+			continue;
+		__atomic_store_n(published(port, i), NULL, __ATOMIC_RELEASE);
+		epoll_ctl(port->quiesce->epoll_fd, EPOLL_CTL_DEL, queue->ring.kick_fd, NULL);
+		queue->running = false;
+		ran = true;
+	}
+	if (!ran)
+		return;
+	quiesce_wait(port->quiesce);
+	for (unsigned int i = 0; i < VHOST_QUEUES; i++)
+		port->queues[i].broken |= port->queues[i].ring.broken;
+}
+
+static void log_dirty(const struct ring *ring, uint64_t guest, uint64_t length)
+{
+	rte_vhost_log_write(ring->log_context, guest, length);
+}
+
+/* Tells the guest to look, in case the data plane before us died before it did. */
+static void interrupt_once(const struct ring *ring)
+{
+	const uint64_t one = 1;
+	if (ring->call_fd >= 0 && write(ring->call_fd, &one, sizeof(one)) > 0)
+		ring->stats->interrupts++;
+}
+
+static void start(struct vhost_port *port, unsigned int index)
+{
+	struct vhost_queue *queue = &port->queues[index];
+	struct rte_vhost_vring vring;
+
+	if (!port->memory || !queue->enabled || !queue->kicked || queue->broken || queue->running)
+		return;
+	if (rte_vhost_get_vhost_vring(port->vid, (uint16_t)index, &vring) || vring.kickfd < 0)
+		return;
+	const struct ring_config config = {
+		.desc = vring.desc,
+		.avail = vring.avail,
+		.used = vring.used,
+		.memory = port->memory,
+		.size = vring.size,
+		.event_idx = port->features & BIT(VIRTIO_RING_F_EVENT_IDX),
+		.mergeable = port->features & BIT(VIRTIO_NET_F_MRG_RXBUF),
+		.version_1 = port->features & BIT(VIRTIO_F_VERSION_1),
+		.call_fd = vring.callfd < 0 ? -1 : vring.callfd,
+		.kick_fd = vring.kickfd,
+		.stats = port->port.stats,
+		.worker_stats = port->worker_stats,
+	};
+	if (ring_init(&queue->ring, &config)) {
+		port->worker_stats->rings_refused++;
+		return;
+	}
+	if (port->features & BIT(VHOST_F_LOG_ALL)) {
+		queue->ring.log_write = log_dirty;
+		queue->ring.log_context = port->vid;
+		queue->ring.used_guest = vring.log_guest_addr;
+	}
+	queue->started = true;
+	/* An eventfd that is full must not block a worker. The front end could undo this; stalling
+	 * by the VMM itself is outside the threat model. */
+	if (queue->ring.call_fd >= 0)
+		fcntl(queue->ring.call_fd, F_SETFL, O_NONBLOCK);
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLET,
+		.data.u64 = vhost_port_epoll_tag(port->port.index, index),
+	};
+	if (epoll_ctl(port->quiesce->epoll_fd, EPOLL_CTL_ADD, vring.kickfd, &event))
+		return;
+	queue->running = true;
+	interrupt_once(&queue->ring);
+	__atomic_store_n(published(port, index), &queue->ring, __ATOMIC_RELEASE);
+}
+
+static void resume(struct vhost_port *port)
+{
+	if (port->closing)
+		return;
+	for (unsigned int i = 0; i < VHOST_QUEUES; i++)
+		start(port, i);
+	quiesce_wake(port->quiesce);
+}
+
+static void forget_memory(struct vhost_port *port)
+{
+	for (unsigned int i = 0; i < GUEST_MEMORY_REGIONS_MAX; i++)
+		sigbus_watch(port->port.index, i, NULL, 0);
+	free(port->memory);
+	port->memory = NULL;
+}
+
+static void reset_queues(struct vhost_port *port)
+{
+	for (unsigned int i = 0; i < VHOST_QUEUES; i++) {
+		struct vhost_queue *queue = &port->queues[i];
+		queue->enabled = false;
+		queue->kicked = false;
+		queue->broken = false;
+		queue->started = false;
+	}
+}
+
+/* A file shorter than the region that it is to hold would fault within the library, before any hook
+ * knows of the region: refuse it here. */
+static bool files_long_enough(const struct vhost_message *message)
+{
+#if VHOST_MESSAGE_FDS_KNOWN
+	uint32_t count = message->payload.memory.count;
+	if (count > VHOST_MESSAGE_REGIONS_MAX || message->fd_count < (int)count)
+		return true; /* the library refuses it, with its own words */
+	for (uint32_t i = 0; i < count; i++) {
+		const struct vhost_message_region region = message->payload.memory.regions[i];
+		struct stat file;
+		uint64_t end;
+		if (fstat(message->fds[i], &file) ||
+			__builtin_add_overflow(region.offset, region.size, &end) ||
+			(S_ISREG(file.st_mode) && (uint64_t)file.st_size < end))
+			return false;
+	}
+#endif
+	return true;
+}
+
+static void close_fds(struct vhost_message *message)
+{
+#if VHOST_MESSAGE_FDS_KNOWN
+	for (int i = 0; i < message->fd_count && i < VHOST_MESSAGE_REGIONS_MAX; i++) {
+		if (message->fds[i] >= 0)
+			close(message->fds[i]);
+		message->fds[i] = -1;
+	}
+	message->fd_count = 0;
+#endif
+}
+
+static void learn_memory(struct vhost_port *port)
+{
+	struct rte_vhost_memory *table = NULL;
+	forget_memory(port);
+	if (rte_vhost_get_mem_table(port->vid, &table))
+		return;
+	struct guest_memory *memory = calloc(1, sizeof(*memory));
+	if (memory && table->nregions <= GUEST_MEMORY_REGIONS_MAX) {
+		memory->count = table->nregions;
+		for (uint32_t i = 0; i < table->nregions; i++) {
+			const struct rte_vhost_mem_region *region = &table->regions[i];
+			memory->regions[i] = (struct guest_memory_region){
+				.guest = region->guest_phys_addr,
+				.size = region->size,
+				.host = (uint8_t *)(uintptr_t)region->host_user_addr,
+			};
+			sigbus_watch(port->port.index, i, region->mmap_addr, region->mmap_size);
+		}
+		port->memory = memory;
+	} else {
+		free(memory);
+	}
+	free(table);
+}
+
+/* The queue that a message names, or NULL for one that this device does not have. */
+static struct vhost_queue *named_queue(struct vhost_port *port, const struct vhost_message *message)
+{
+	uint32_t index = message->payload.state.index & VHOST_MESSAGE_INDEX_MASK;
+	return index < VHOST_QUEUES ? &port->queues[index] : NULL;
+}
+
+/* The library answers with its own idea of the index, before the post hook. */
+static void tell_base(struct vhost_port *port, const struct vhost_message *message)
+{
+	const struct vhost_queue *queue = named_queue(port, message);
+	if (queue && queue->started)
+		rte_vhost_set_vring_base(port->vid, (uint16_t)message->payload.state.index,
+			queue->ring.last_avail, queue->ring.last_used);
+}
+
+static enum rte_vhost_msg_result prepare(struct vhost_port *port, struct vhost_message *message)
+{
+	switch (message->request) {
+	case MESSAGE_SET_MEM_TABLE:
+		park(port);
+		if (!files_long_enough(message)) {
+			port->worker_stats->memory_refused++;
+			close_fds(message);
+			return RTE_VHOST_MSG_RESULT_ERR;
+		}
+		forget_memory(port);
+		break;
+	case MESSAGE_SET_VRING_NUM:
+		park(port);
+		if (!message->payload.state.number)
+			return RTE_VHOST_MSG_RESULT_ERR;
+		break;
+	case MESSAGE_GET_VRING_BASE:
+		park(port);
+		tell_base(port, message);
+		break;
+	case MESSAGE_RESET_OWNER:
+		/* The library's own handling leaks its rings' memory; nothing is needed of it. */
+		park(port);
+		reset_queues(port);
+		return RTE_VHOST_MSG_RESULT_OK;
+	case MESSAGE_SET_FEATURES:
+	case MESSAGE_SET_LOG_BASE:
+	case MESSAGE_SET_LOG_FD:
+	case MESSAGE_SET_VRING_ADDR:
+	case MESSAGE_SET_VRING_BASE:
+	case MESSAGE_SET_VRING_KICK:
+	case MESSAGE_SET_VRING_CALL:
+	case MESSAGE_SET_VRING_ERR:
+	case MESSAGE_SET_VRING_ENABLE:
+		park(port);
+		break;
+	default: /* messages that touch no ring */
+		break;
+	}
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result before_message(int vid, void *data)
+{
+	struct vhost_port *port = by_vid[vid];
+	if (!port)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	sigbus_message(port->port.index, true);
+	pthread_mutex_lock(&port->lock);
+	enum rte_vhost_msg_result result = prepare(port, data);
+	pthread_mutex_unlock(&port->lock);
+	return result;
+}
+
+static void note(struct vhost_port *port, const struct vhost_message *message)
+{
+	struct vhost_queue *queue = named_queue(port, message);
+	switch (message->request) {
+	case MESSAGE_SET_MEM_TABLE:
+		learn_memory(port);
+		break;
+	case MESSAGE_SET_FEATURES:
+		/* Of the last activation: some front ends never take bits back. */
+		if (rte_vhost_get_negotiated_features(port->vid, &port->features))
+			port->features = 0;
+		break;
+	case MESSAGE_SET_VRING_KICK:
+		if (!queue)
+			break;
+		queue->kicked = !(message->payload.u64 & VHOST_MESSAGE_NO_FD);
+		queue->broken = false;
+		if (!(port->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
+			queue->enabled = true;
+		break;
+	case MESSAGE_SET_VRING_ENABLE:
+		if (queue)
+			queue->enabled = message->payload.state.number != 0;
+		break;
+	case MESSAGE_GET_VRING_BASE:
+		if (queue) {
+			queue->kicked = false;
+			queue->broken = false;
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+static enum rte_vhost_msg_result after_message(int vid, void *data)
+{
+	struct vhost_port *port = by_vid[vid];
+	if (!port)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	pthread_mutex_lock(&port->lock);
+	note(port, data);
+	resume(port);
+	pthread_mutex_unlock(&port->lock);
+	sigbus_message(port->port.index, false);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static const struct rte_vhost_user_extern_ops hooks = {
+	.pre_msg_handle = before_message,
+	.post_msg_handle = after_message,
+};
+
+static int connected(int vid)
+{
+	char path[UNIX_PATH_MAX] = "";
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)))
+		return -1;
+	for (unsigned int i = 0; i < PORT_MAX; i++) {
+		struct vhost_port *port = ports[i];
+		if (!port || strcmp(port->path, path) != 0)
+			continue;
+		/* One device, one driver: a second front end is turned away. */
+		if (port->vid >= 0)
+			return -1;
+		port->vid = vid;
+		by_vid[vid] = port;
+		if (rte_vhost_extern_callback_register(vid, &hooks, NULL)) {
+			by_vid[vid] = NULL;
+			port->vid = -1;
+			return -1;
+		}
+		return 0;
+	}
+	return -1;
+}
+
+static void disconnected(int vid)
+{
+	struct vhost_port *port = by_vid[vid];
+	if (!port)
+		return;
+	pthread_mutex_lock(&port->lock);
+	park(port);
+	forget_memory(port);
+	reset_queues(port);
+	port->features = 0;
+	by_vid[vid] = NULL;
+	port->vid = -1;
+	pthread_mutex_unlock(&port->lock);
+}
+
+static const struct rte_vhost_device_ops device_ops = {
+	.new_connection = connected,
+	.destroy_connection = disconnected,
+};
+
+int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *config)
+{
+	if (strlen(config->path) >= sizeof(port->path))
+		return -ENAMETOOLONG;
+	*port = (struct vhost_port){
+		.port = {.ops = &vhost_port_ops, .stats = config->stats, .index = config->index},
+		.quiesce = config->quiesce,
+		.worker_stats = config->worker_stats,
+		.vid = -1,
+		.offered = vhost_port_features(config->control_queue),
+	};
+	pthread_mutex_init(&port->lock, NULL);
+	strcpy(port->path, config->path);
+	if (rte_vhost_driver_register(port->path, 0))
+		return -EINVAL;
+	if (rte_vhost_driver_set_features(port->path, port->offered) ||
+		rte_vhost_driver_callback_register(port->path, &device_ops)) {
+		rte_vhost_driver_unregister(port->path);
+		return -EINVAL;
+	}
+	ports[config->index] = port;
+	return 0;
+}
+
+int vhost_port_start(struct vhost_port *port)
+{
+	return rte_vhost_driver_start(port->path) ? -EADDRINUSE : 0;
+}
+
+void vhost_port_fini(struct vhost_port *port)
+{
+	if (!port || !port->path[0])
+		return;
+	/* The library unmaps without a word to destroy_connection: park for good first, and hold
+	 * no lock while it waits for hooks that are under way. */
+	pthread_mutex_lock(&port->lock);
+	port->closing = true;
+	park(port);
+	pthread_mutex_unlock(&port->lock);
+	rte_vhost_driver_unregister(port->path);
+	forget_memory(port);
+	if (port->vid >= 0)
+		by_vid[port->vid] = NULL;
+	ports[port->port.index] = NULL;
+	pthread_mutex_destroy(&port->lock);
+	port->path[0] = 0;
+}

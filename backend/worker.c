@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/worker.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/forward.h"
+#include "backend/sigbus.h"
+
+#define EPOLL_EVENTS 16
+
+uint64_t worker_clock_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void worker_send(struct worker *worker, uint16_t to, struct packet *p)
+{
+	struct outbox *box = &worker->ports[to].outbox;
+	if (box->count == box->held)
+		worker->filled[worker->filled_count++] = to;
+	outbox_put(box, p);
+}
+
+void worker_flush(struct worker *worker, bool from_uplink)
+{
+	for (uint16_t i = 0; i < worker->filled_count; i++) {
+		uint16_t to = worker->filled[i];
+		struct outbox *box = &worker->ports[to].outbox;
+		bool was_held = box->held;
+		bool empty = outbox_flush(box, from_uplink, worker->now_ns);
+		worker->held_count += !empty;
+		worker->held_count -= was_held;
+		if (to == PORT_UPLINK)
+			worker->next_tap_ns = 0; /* the answer is often there already */
+	}
+	worker->filled_count = 0;
+}
+
+static void activate(struct worker *worker, uint16_t index)
+{
+	struct worker_port *port = &worker->ports[index];
+	port->last_rx_ns = worker->now_ns;
+	if (port->active || !port->port)
+		return;
+	port->active = true;
+	port->port->ops->disarm(port->port);
+	worker->active[worker->active_count++] = index;
+}
+
+/* Tries to let an idle port sleep; `slot` is its place in active[]. True when it does. */
+static bool retire(struct worker *worker, uint16_t slot)
+{
+	struct worker_port *port = &worker->ports[worker->active[slot]];
+	if (worker->now_ns - port->last_rx_ns < WORKER_IDLE_NS)
+		return false;
+	/* The TAP is watched edge-triggered: it must have been found empty. While frames are held
+	 * nobody reads it; it is made active again when they have gone. */
+	if (port->port->index == PORT_UPLINK && !worker->tap_empty && !worker->held_count)
+		return false;
+	if (!port->port->ops->arm(port->port)) {
+		worker->stats->worker.arm_races++;
+		port->last_rx_ns = worker->now_ns;
+		return false;
+	}
+	port->active = false;
+	worker->active[slot] = worker->active[--worker->active_count];
+	return true;
+}
+
+/* Frames of the uplink that found no room are tried again. */
+static void retry_held(struct worker *worker)
+{
+	worker->filled_count = 0;
+	for (uint16_t i = 0; i < worker->guest_count; i++)
+		if (worker->ports[i].outbox.held)
+			worker->filled[worker->filled_count++] = i;
+	worker_flush(worker, true);
+	if (!worker->held_count)
+		activate(worker, PORT_UPLINK);
+}
+
+static bool inhale_uplink(struct worker *worker, struct worker_port *uplink)
+{
+	if (worker->held_count || worker->now_ns < worker->next_tap_ns)
+		return false;
+	uint16_t count =
+		uplink->port->ops->rx_burst(uplink->port, worker->uplink_packets, TAP_SLOTS);
+	if (!count) {
+		worker->next_tap_ns = worker->now_ns + WORKER_TAP_POLL_NS;
+		worker->tap_empty = true;
+		return false;
+	}
+	worker->tap_empty = false;
+	uplink->last_rx_ns = worker->now_ns;
+	forward_from_uplink(worker, worker->uplink_packets, count);
+	uplink->port->ops->rx_done(uplink->port);
+	return true;
+}
+
+static bool inhale_guest(struct worker *worker, struct worker_port *guest)
+{
+	struct port *port = guest->port;
+	uint16_t count = port->ops->rx_burst(port, worker->packets, PORT_BURST);
+	if (count) {
+		guest->last_rx_ns = worker->now_ns;
+		forward_from_guest(worker, port, worker->packets, count);
+	}
+	port->ops->rx_done(port);
+	return count;
+}
+
+/* One turn over the active ports. Returns true when a frame moved. */
+static bool breathe(struct worker *worker)
+{
+	bool moved = false;
+	for (uint16_t slot = 0; slot < worker->active_count;) {
+		uint16_t index = worker->active[slot];
+		struct worker_port *port = &worker->ports[index];
+		bool came = index == PORT_UPLINK ? inhale_uplink(worker, port)
+						 : inhale_guest(worker, port);
+		moved |= came;
+		if (came || !retire(worker, slot))
+			slot++;
+	}
+	worker->stats->worker.breaths += moved;
+	return moved;
+}
+
+/* Guests whose memory went away under us: their rings stand still. */
+static void stop_faulty(struct worker *worker)
+{
+	__atomic_store_n(&sigbus_pending, false, __ATOMIC_RELEASE);
+	for (uint16_t i = 0; i < worker->guest_count; i++) {
+		if (!sigbus_hit(i))
+			continue;
+		worker->stats->worker.sigbus++;
+		vhost_port_break((struct vhost_port *)worker->ports[i].port);
+	}
+}
+
+static void tick(struct worker *worker)
+{
+	worker->next_tick_ns = worker->now_ns + WORKER_TICK_NS;
+	forward_tick(worker);
+}
+
+static void handle_event(struct worker *worker, const struct epoll_event *event)
+{
+	uint64_t count;
+	if (event->data.u64 == WORKER_TAG_WAKE) {
+		/* Not blocking; only this thread reads it. */
+		if (read(worker->quiesce->wake_fd, &count, sizeof(count)) < 0)
+			return;
+		for (uint16_t i = 0; i < PORT_MAX; i++)
+			activate(worker, i);
+		return;
+	}
+	uint16_t index = (uint16_t)(event->data.u64 >> 8);
+	if (index == PORT_UPLINK) {
+		worker->tap_empty = false;
+		worker->next_tap_ns = 0;
+	} else {
+		worker->ports[index].port->stats->kicks++;
+		/* More receive buffers: held frames are tried in the next turn anyway. */
+		if ((event->data.u64 & 0xff) == VHOST_QUEUE_RECEIVE)
+			return;
+	}
+	activate(worker, index);
+}
+
+static void poll_events(struct worker *worker, int timeout_ms)
+{
+	struct epoll_event events[EPOLL_EVENTS];
+	if (timeout_ms)
+		quiesce_offline(worker->quiesce, worker->id);
+	int count = epoll_wait(worker->quiesce->epoll_fd, events, EPOLL_EVENTS, timeout_ms);
+	if (timeout_ms)
+		quiesce_online(worker->quiesce, worker->id);
+	worker->now_ns = worker_clock_ns();
+	for (int i = 0; i < count; i++)
+		handle_event(worker, &events[i]);
+	worker->next_epoll_ns = worker->now_ns + WORKER_EPOLL_NS;
+}
+
+/* How long nothing will happen by itself, in milliseconds; -1: for ever. */
+static int rest_ms(struct worker *worker)
+{
+	uint64_t until = forward_has_state(worker) ? worker->next_tick_ns : UINT64_MAX;
+	for (uint16_t i = 0; worker->held_count && i < worker->guest_count; i++) {
+		const struct outbox *box = &worker->ports[i].outbox;
+		if (box->held && box->give_up_ns < until)
+			until = box->give_up_ns;
+	}
+	if (until == UINT64_MAX)
+		return -1;
+	if (until <= worker->now_ns)
+		return 0;
+	return (int)((until - worker->now_ns) / 1000000 + 1);
+}
+
+/* May the worker sleep although frames are held? Only when their guests will say that there is
+ * more room. */
+static bool held_armed(struct worker *worker)
+{
+	for (uint16_t i = 0; worker->held_count && i < worker->guest_count; i++) {
+		struct worker_port *guest = &worker->ports[i];
+		if (guest->outbox.held && !guest->port->ops->arm_room(guest->port))
+			return false;
+	}
+	return true;
+}
+
+static void sleep_until_event(struct worker *worker)
+{
+	if (!held_armed(worker))
+		return;
+	int timeout = rest_ms(worker);
+	if (timeout)
+		worker->stats->worker.sleeps++;
+	poll_events(worker, timeout);
+}
+
+void *worker_main(void *argument)
+{
+	struct worker *worker = argument;
+	quiesce_register(worker->quiesce, worker->id);
+	worker->now_ns = worker_clock_ns();
+	worker->next_tick_ns = worker->now_ns + WORKER_TICK_NS;
+	for (uint16_t i = 0; i < PORT_MAX; i++)
+		activate(worker, i);
+
+	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
+		worker->now_ns = worker_clock_ns();
+		if (worker->held_count)
+			retry_held(worker);
+		breathe(worker);
+		if (__builtin_expect(__atomic_load_n(&sigbus_pending, __ATOMIC_RELAXED), false))
+			stop_faulty(worker);
+		if (worker->now_ns >= worker->next_tick_ns)
+			tick(worker);
+		if (!worker->active_count)
+			sleep_until_event(worker);
+		else if (worker->now_ns >= worker->next_epoll_ns)
+			poll_events(worker, 0);
+		quiesce_point(worker->quiesce, worker->id);
+	}
+	quiesce_unregister(worker->quiesce, worker->id);
+	return NULL;
+}
+
+void worker_stop(struct worker *worker)
+{
+	atomic_store(&worker->stop, true);
+	quiesce_wake(worker->quiesce);
+}

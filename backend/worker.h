@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker owns ports and turns: inhale a burst from each port that has work, decide where each
+ * frame goes, exhale, tick. Everything below belongs to its thread alone; the control side
+ * publishes rings and waits for a quiescent point (quiesce.h), which lies between two breaths.
+ *
+ * Who is polled
+ *   A port is `active` from the moment that it is notified (or resumed, or anything was read from
+ *   it) until nothing came for WORKER_IDLE_NS. It is then armed: asked to notify, looked at once
+ *   more, and left alone. So an idle guest costs nothing, however many there are.
+ *   While some port is active, epoll is asked once in WORKER_EPOLL_NS without waiting.
+ *   When none is, the worker goes offline and sleeps in epoll until a kick, a frame at the
+ *   TAP, a wake-up, or the next tick.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/binding.h"
+#include "backend/l2.h"
+#include "backend/neighbour.h"
+#include "backend/network.h"
+#include "backend/outbox.h"
+#include "backend/port.h"
+#include "backend/quiesce.h"
+#include "backend/stats.h"
+#include "backend/tap_port.h"
+#include "backend/vhost_port.h"
+#include "guest/services/arp.h"
+#include "nat/nat.h"
+
+/* How long a port is polled after its last frame. */
+#define WORKER_IDLE_NS 50000
+/* How often a busy worker asks epoll for other ports. */
+#define WORKER_EPOLL_NS 20000
+/* How often an empty TAP is read while it is active; a read costs a system call. */
+#define WORKER_TAP_POLL_NS 4000
+/* Time between two ticks (expiry), while there is anything that can expire. */
+#define WORKER_TICK_NS 100000000
+
+/* epoll_event.data.u64 of the wake-up descriptor; others are vhost_port_epoll_tag(). The TAP's is
+ * that of PORT_UPLINK. */
+#define WORKER_TAG_WAKE UINT64_MAX
+
+/* Frames that the NAT or the neighbour table adds in one turn. */
+#define WORKER_EXTRA 16
+
+struct worker_port {
+	struct port *port;   /* NULL: no such port */
+	bool active;	     /* is polled */
+	uint64_t last_rx_ns; /* when a frame came last, CLOCK_MONOTONIC */
+	struct outbox outbox;
+};
+
+struct worker {
+	unsigned int id; /* for quiesce_*() */
+	struct quiesce *quiesce;
+	struct network network;
+	struct arp_host arp_own;     /* what chnet itself answers ARP for: NAT, or gateway */
+	struct arp_host arp_gateway; /* in whose name it asks */
+	struct stats *stats;
+	uint16_t guest_count; /* guests' ports are 0 to guest_count - 1 */
+	struct worker_port ports[PORT_MAX];
+
+	struct l2_table *l2;		   /* which MAC lives behind which port */
+	struct binding binding;		   /* which port may speak with which address */
+	struct neighbour_table *neighbour; /* which MAC has which address of the LAN */
+	struct nat *nat;		   /* NULL without a NAT of ours */
+
+	uint16_t active[PORT_MAX]; /* indices of active ports, in no order */
+	uint16_t active_count;
+	uint16_t filled[PORT_MAX]; /* ports whose outbox was filled in this turn */
+	uint16_t filled_count;
+	uint16_t held_count; /* outboxes that hold frames of the uplink */
+
+	uint64_t now_ns; /* CLOCK_MONOTONIC at the beginning of this breath */
+	uint64_t next_tick_ns;
+	uint64_t next_epoll_ns;
+	uint64_t next_tap_ns; /* when the TAP is read again after it was empty */
+	bool tap_empty;	      /* the last read found nothing, and epoll has not spoken since */
+	atomic_bool stop;     /* set by another thread, which then wakes the worker */
+
+	struct packet packets[PORT_BURST];	 /* the burst of the guest at hand */
+	struct packet extra[WORKER_EXTRA];	 /* frames of our own */
+	struct packet uplink_packets[TAP_SLOTS]; /* the uplink's burst; kept while held_count */
+};
+
+/*
+ * Makes a worker without ports for `guests` ports; `quiesce` and `stats` outlive it. Returns 0 or
+ * -ENOMEM, or the error of a random number that is not to be had. Freed with worker_free().
+ */
+int worker_new(const struct network *network, struct quiesce *quiesce, struct stats *stats,
+	unsigned int guests, struct worker **ret_worker);
+void worker_free(struct worker *worker);
+
+/* Gives the worker a port, by its index. Before the thread runs. */
+void worker_add_port(struct worker *worker, struct port *port);
+
+/*
+ * Binds a guest's port to `mac` (NULL: any) and `ip_be` (0: any): nobody else may speak with them,
+ * and it may speak with nothing else. Before the thread runs. 0, or -errno of the tables.
+ */
+int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, uint32_t ip_be);
+
+/* CLOCK_MONOTONIC, ns. */
+uint64_t worker_clock_ns(void);
+
+/* The thread's body: runs until worker->stop. */
+void *worker_main(void *worker);
+
+/* Makes worker_main() return soon. Any thread. */
+void worker_stop(struct worker *worker);
+
+/* Puts a frame on its way to port `to`. The frame must live until worker_flush(). */
+void worker_send(struct worker *worker, uint16_t to, struct packet *p);
+
+/* Sends what worker_send() collected; see outbox.h for `from_uplink`. */
+void worker_flush(struct worker *worker, bool from_uplink);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Making a worker and giving it its ports: before its thread runs, so this file may allocate.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "backend/worker.h"
+
+/* No guest speaks as the gateway or as the NAT. */
+static int reserve(struct worker *worker)
+{
+	const struct network *network = &worker->network;
+	const uint64_t macs[] = {network->gateway_mac, network->nat_mac};
+	const uint32_t ips[] = {network->gateway_be, network->outside_be};
+	for (unsigned int i = 0; i < 2; i++) {
+		int error = binding_reserve_mac(&worker->binding, macs[i]);
+		if (!error)
+			error = l2_reserve(worker->l2, macs[i], PORT_UPLINK);
+		if (!error && ips[i])
+			error = binding_reserve_ip(&worker->binding, ips[i]);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static void name_hosts(struct worker *worker)
+{
+	const struct network *network = &worker->network;
+	worker->arp_gateway.ip_be = network->gateway_be;
+	ethernet_store(worker->arp_gateway.mac, network->gateway_mac);
+	worker->arp_own = worker->arp_gateway;
+	if (network->has_uplink) {
+		/* The host answers for the gateway. Without a NAT of ours, 0.0.0.0: for nobody. */
+		worker->arp_own.ip_be = network->outside_be;
+		ethernet_store(worker->arp_own.mac, network->nat_mac);
+	}
+}
+
+static int make_tables(struct worker *worker)
+{
+	const struct network *network = &worker->network;
+	const uint32_t reserved[] = {network->gateway_be, network->outside_be};
+	const struct neighbour_config config = {
+		.lan_be = network->lan_be,
+		.prefix = network->prefix,
+		.reserved_be = reserved,
+		.reserved_count = network->outside_be ? 2 : 1,
+	};
+	uint64_t seed;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return -EIO;
+	name_hosts(worker);
+	binding_init(&worker->binding);
+	int error = l2_new(seed, &worker->l2);
+	if (!error)
+		error = neighbour_new(&config, &worker->neighbour);
+	return error ? error : reserve(worker);
+}
+
+int worker_new(const struct network *network, struct quiesce *quiesce, struct stats *stats,
+	unsigned int guests, struct worker **ret_worker)
+{
+	struct worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) & ~(size_t)63);
+	if (!worker)
+		return -ENOMEM;
+	memset(worker, 0, sizeof(*worker));
+	worker->quiesce = quiesce;
+	worker->network = *network;
+	worker->stats = stats;
+	worker->guest_count = (uint16_t)guests;
+	int error = make_tables(worker);
+	if (error) {
+		worker_free(worker);
+		return error;
+	}
+	*ret_worker = worker;
+	return 0;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	nat_free(worker->nat);
+	neighbour_free(worker->neighbour);
+	l2_free(worker->l2);
+	free(worker);
+}
+
+void worker_add_port(struct worker *worker, struct port *port)
+{
+	worker->ports[port->index].port = port;
+	worker->ports[port->index].outbox.port = port;
+}
+
+int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, uint32_t ip_be)
+{
+	uint64_t address = mac ? ethernet_load(mac) : 0;
+	int error = binding_set(&worker->binding, port, address, ip_be);
+	if (!error && mac)
+		error = l2_reserve(worker->l2, address, port);
+	if (!error && mac && ip_be)
+		error = neighbour_set_static(worker->neighbour, ip_be, address, port);
+	return error;
+}
