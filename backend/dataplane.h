@@ -27,7 +27,8 @@ struct dataplane_config {
 	uint8_t tap_mac[6];	 /* the gateway's MAC; zeros without a TAP uplink */
 	uint32_t tap_offloads;	 /* TUN_F_* (linux/if_tun.h) that the kernel took */
 	bool tap_gso;		 /* the kernel takes GSO writes */
-	void *flow_memory;	 /* MAP_SHARED, 4,096-aligned; all zero when the monitor started */
+	void *flow_memory;	 /* MAP_SHARED, page aligned; all zero when the monitor started;
+				  * NULL without a user-space NAT (no uplink, or --nat kernel) */
 	size_t flow_memory_size; /* bytes: nat_memory_size() of options_nat_config() */
 	struct stats *stats;	 /* MAP_SHARED; counters go on where the last data plane stopped */
 	int ready_fd; /* write one byte when guests can connect to every socket, then close */

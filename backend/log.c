@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 /* Prefix, message and newline; longer messages are cut. */
-#define LINE_CAPACITY 1088
-#define MESSAGE_MAX 1024
+#define LINE_CAPACITY 2112
+#define MESSAGE_MAX 2048
 
 static const struct {
 	const char *name;   /* for --log-level */

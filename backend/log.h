@@ -33,7 +33,7 @@ int log_level_parse(const char *name, enum log_level *ret_level);
 
 /*
  * Writes "chnet-vhost: [warning: |debug: ]message\n" with control characters shown as '?' and the
- * message cut at 1,023 bytes. errno is unchanged. Thread-safe, not for signal handlers.
+ * message cut at 2,047 bytes. errno is unchanged. Thread-safe, not for signal handlers.
  */
 void log_message(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

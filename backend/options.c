@@ -45,7 +45,8 @@ static int parse_nat(struct options_parser *parser, const char *value)
 	return 0;
 }
 
-/* What the kernel takes as an interface name, without its "%d" patterns. */
+/* The kernel takes more, but a '%' is a pattern to it, and the rest breaks tools that print names.
+ */
 static int parse_tap(struct options_parser *parser, const char *value)
 {
 	size_t length = strlen(value);
@@ -56,7 +57,7 @@ static int parse_tap(struct options_parser *parser, const char *value)
 			length, OPTIONS_TAP_CAPACITY - 1);
 	bool good = length > 0 && strcmp(value, ".") != 0 && strcmp(value, "..") != 0;
 	for (const char *c = value; *c; c++)
-		good = good && isgraph((unsigned char)*c) && !strchr("/:%", *c);
+		good = good && (isalnum((unsigned char)*c) || strchr("._-", *c));
 	if (!good)
 		return options_refuse(
 			parser, "'%s' is not an interface name: take one such as tap0", value);

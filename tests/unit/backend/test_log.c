@@ -90,7 +90,7 @@ static void test_long_message_is_cut(void **state)
 	text[sizeof(text) - 1] = 0;
 	log_error("%s", text);
 	const char *line = captured();
-	assert_int_equal(strlen(line), strlen("chnet-vhost: ") + 1023 + 1);
+	assert_int_equal(strlen(line), strlen("chnet-vhost: ") + 2047 + 1);
 	assert_int_equal(line[strlen(line) - 1], '\n');
 }
 

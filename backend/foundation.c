@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/foundation.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/log.h"
+#include "control/host/host.h"
+
+static int claim_sockets(struct foundation *foundation, const struct options *options, char *error)
+{
+	const char *paths[OPTIONS_SOCKETS_MAX];
+
+	for (unsigned int i = 0; i < options->socket_count; i++)
+		paths[i] = options->sockets[i].path;
+	return socket_claim_take(foundation->run_directory.fd, paths, options->socket_count,
+		&foundation->claim, error, FOUNDATION_ERROR_CAPACITY);
+}
+
+/* The host's side also checks the rules of others, with this address as the guests' example. */
+static uint32_t example_be(const struct options *options)
+{
+	uint32_t highest_be = htonl((ntohl(options->lan_be) | UINT32_MAX >> options->prefix) - 1);
+	uint32_t lowest_be = htonl(ntohl(options->lan_be) + 1);
+
+	if (options->outside_be)
+		return options->outside_be;
+	return highest_be == options->host_ip_be ? lowest_be : highest_be;
+}
+
+static int build_host(struct foundation *foundation, const struct options *options, char *error)
+{
+	const struct host_config config = {
+		.tap = options->tap,
+		.queues = 1,
+		.address_be.s_addr = options->host_ip_be,
+		.prefix_length = options->prefix,
+		.outside_be.s_addr = example_be(options),
+		.nat = options->nat == OPTIONS_NAT_KERNEL ? NFT_NAT_KERNEL : NFT_NAT_USER,
+		.run_directory = foundation->run_directory.path,
+	};
+
+	if (options->uplink == OPTIONS_UPLINK_NONE)
+		return 0;
+	int result = host_up(&config, &foundation->host, error, FOUNDATION_ERROR_CAPACITY);
+	if (result)
+		return result;
+	const char *warning;
+	for (size_t i = 0; (warning = host_warning(foundation->host, i)); i++)
+		log_warning("%s", warning);
+	return 0;
+}
+
+static int make_memory(struct foundation *foundation, const struct options *options,
+	size_t flow_size, size_t stats_size, char *error)
+{
+	bool nat = options->uplink == OPTIONS_UPLINK_TAP && options->nat == OPTIONS_NAT_USER;
+	int result = shared_memory_init(&foundation->stats, "chnet-stats", stats_size);
+
+	if (!result && nat)
+		result = shared_memory_init(&foundation->flows, "chnet-flows", flow_size);
+	if (result)
+		snprintf(error, FOUNDATION_ERROR_CAPACITY,
+			"cannot get memory for %u sessions (%zu bytes): %s: take fewer with "
+			"--sessions",
+			options->sessions, flow_size, strerror(-result));
+	return result;
+}
+
+int foundation_init(struct foundation *foundation, const struct options *options, size_t flow_size,
+	size_t stats_size, char *error)
+{
+	*foundation = (struct foundation){.run_directory.fd = -1};
+	int result =
+		run_directory_open(&foundation->run_directory, error, FOUNDATION_ERROR_CAPACITY);
+	if (!result)
+		result = claim_sockets(foundation, options, error);
+	if (!result)
+		result = make_memory(foundation, options, flow_size, stats_size, error);
+	if (!result)
+		result = build_host(foundation, options, error);
+	if (result)
+		foundation_fini(foundation);
+	return result;
+}
+
+void foundation_fini(struct foundation *foundation)
+{
+	host_down(foundation->host);
+	foundation->host = NULL;
+	shared_memory_fini(&foundation->flows);
+	shared_memory_fini(&foundation->stats);
+	socket_claim_release(foundation->claim);
+	foundation->claim = NULL;
+	run_directory_close(&foundation->run_directory);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What data planes stand on and what outlives each of them: built once, by the monitor. */
+#pragma once
+
+#include "backend/options.h"
+#include "backend/run_directory.h"
+#include "backend/shared_memory.h"
+#include "backend/socket_claim.h"
+
+struct host;
+
+#define FOUNDATION_ERROR_CAPACITY 2048
+
+struct foundation {
+	struct run_directory run_directory;
+	struct socket_claim *claim;
+	struct host *host;	    /* NULL without a TAP uplink */
+	struct shared_memory flows; /* none without a user-space NAT */
+	struct shared_memory stats;
+};
+
+/*
+ * Builds everything, or nothing. `flow_size` and `stats_size` are in bytes. Returns 0, or a
+ * negative errno with one line in `error` (FOUNDATION_ERROR_CAPACITY bytes) for the user.
+ */
+int foundation_init(struct foundation *foundation, const struct options *options, size_t flow_size,
+	size_t stats_size, char *error);
+
+/* Takes it all down, when no data plane is left. Allowed after foundation_init() failed. */
+void foundation_fini(struct foundation *foundation);

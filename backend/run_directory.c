@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/run_directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int choose(char *path, size_t capacity, char *error, size_t size)
+{
+	const char *base = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
+
+	if (!base || base[0] != '/') {
+		snprintf(error, size,
+			"XDG_RUNTIME_DIR names no directory: log in as a user with a session, set "
+			"it, or "
+			"start as root");
+		return -ENOENT;
+	}
+	if ((size_t)snprintf(path, capacity, "%s/chnet", base) >= capacity) {
+		snprintf(error, size, "XDG_RUNTIME_DIR is too long: take a shorter directory");
+		return -ENAMETOOLONG;
+	}
+	return 0;
+}
+
+static int check(int fd, const char *path, char *error, size_t size)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	snprintf(error, size,
+		"directory %s belongs to uid %u with mode %04o: others could write to it, remove "
+		"it",
+		path, status.st_uid, status.st_mode & 07777);
+	return -EPERM;
+}
+
+int run_directory_open(struct run_directory *ret_directory, char *error, size_t size)
+{
+	struct run_directory directory = {.fd = -1};
+	int result = choose(directory.path, sizeof(directory.path), error, size);
+
+	if (result)
+		return result;
+	mode_t mask = umask(0022);
+	int made = mkdir(directory.path, 0755);
+	umask(mask);
+	if (made < 0 && errno != EEXIST) {
+		result = -errno;
+		snprintf(error, size, "cannot make directory %s: %s", directory.path,
+			strerror(-result));
+		return result;
+	}
+	directory.fd = open(directory.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (directory.fd < 0) {
+		result = -errno;
+		snprintf(error, size, "cannot open directory %s: %s", directory.path,
+			strerror(-result));
+		return result;
+	}
+	result = check(directory.fd, directory.path, error, size);
+	if (result) {
+		close(directory.fd);
+		return result;
+	}
+	*ret_directory = directory;
+	return 0;
+}
+
+void run_directory_close(struct run_directory *directory)
+{
+	if (!directory || directory->fd < 0)
+		return;
+	close(directory->fd);
+	directory->fd = -1;
+}

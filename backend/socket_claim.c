@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/socket_claim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* How long the kernel may take to bury a data plane whose monitor is dead, milliseconds. */
+#define DYING_MS 2000
+/* The same for a monitor that was killed a moment ago; a live one costs us this much. */
+#define KILLED_MS 200
+#define LOCK_NAME_CAPACITY 80
+#define DIRECTORY_CAPACITY sizeof(((struct sockaddr_un *)0)->sun_path)
+
+struct claimed {
+	char path[DIRECTORY_CAPACITY];	    /* of the socket, as the user wrote it */
+	char lock_name[LOCK_NAME_CAPACITY]; /* in the run directory */
+};
+
+struct socket_claim {
+	int directory_fd;	 /* the run directory; borrowed */
+	unsigned int count;	 /* claimed so far */
+	struct claimed *claimed; /* [count] */
+	int *fds;		 /* [count]: the locked files; close-on-exec */
+};
+
+struct failure {
+	char *text;
+	size_t size;
+};
+
+static int fail(const struct failure *failure, int error, const char *path, const char *what)
+{
+	snprintf(failure->text, failure->size, "socket %s: %s", path, what);
+	return error;
+}
+
+static int fail_directory(const struct failure *failure, const char *path, const char *directory)
+{
+	char what[DIRECTORY_CAPACITY + 64];
+	int error = -errno;
+
+	if (error == -ENOENT)
+		snprintf(what, sizeof(what),
+			"there is no directory %s: make it, or take another path", directory);
+	else
+		snprintf(what, sizeof(what), "cannot use directory %s: %s", directory,
+			strerror(-error));
+	return fail(failure, error, path, what);
+}
+
+/* Splits a path; `directory` has DIRECTORY_CAPACITY bytes. Returns the file name in it. */
+static const char *split(const char *path, char *directory)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash) {
+		strcpy(directory, ".");
+		return path;
+	}
+	size_t length = slash == path ? 1 : (size_t)(slash - path);
+	memcpy(directory, path, length);
+	directory[length] = 0;
+	return slash + 1;
+}
+
+/* Two paths to one file give one name, whatever links and mounts lie between. */
+static int name_lock(struct claimed *claimed, const struct failure *failure)
+{
+	char directory[DIRECTORY_CAPACITY];
+	const char *file = split(claimed->path, directory);
+	struct stat status;
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+
+	if (stat(directory, &status) < 0)
+		return fail_directory(failure, claimed->path, directory);
+	if (!S_ISDIR(status.st_mode)) {
+		errno = ENOTDIR;
+		return fail_directory(failure, claimed->path, directory);
+	}
+	for (; *file; file++)
+		hash = (hash ^ (uint8_t)*file) * 0x100000001b3;
+	snprintf(claimed->lock_name, sizeof(claimed->lock_name),
+		"socket-%jx-%jx-%016" PRIx64 ".lock", (uintmax_t)status.st_dev,
+		(uintmax_t)status.st_ino, hash);
+	return 0;
+}
+
+/* Whether a process has ended, or ends within `timeout_ms`; a zombie has. */
+static bool has_ended(pid_t pid, int timeout_ms)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd < 0)
+		return errno == ESRCH;
+	struct pollfd ended = {.fd = fd, .events = POLLIN};
+	int count = poll(&ended, 1, timeout_ms);
+	close(fd);
+	return count == 1;
+}
+
+/* 0 when the lock is ours; -EADDRINUSE with *ret_holder, the monitor that has it, or 0. */
+static int lock(int fd, pid_t *ret_holder)
+{
+	char text[64];
+	int monitor, data_plane;
+
+	*ret_holder = 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return -errno;
+	ssize_t length = pread(fd, text, sizeof(text) - 1, 0);
+	if (length <= 0)
+		return -EADDRINUSE;
+	text[length] = 0;
+	if (sscanf(text, "%d %d", &monitor, &data_plane) != 2 || monitor <= 0 || data_plane <= 0)
+		return -EADDRINUSE;
+	*ret_holder = monitor;
+	if (!has_ended(monitor, KILLED_MS) || !has_ended(data_plane, DYING_MS))
+		return -EADDRINUSE;
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -EADDRINUSE;
+}
+
+/* The file may have been removed by its last holder between open and lock: then there is another.
+ */
+static int open_lock(int directory_fd, const char *name, int *ret_fd, pid_t *ret_holder)
+{
+	for (;;) {
+		struct stat status;
+		int fd =
+			openat(directory_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0)
+			return -errno;
+		int error = lock(fd, ret_holder);
+		if (!error && fstat(fd, &status) < 0)
+			error = -errno;
+		/* What a holder before us noted holds no more. */
+		if (!error && ftruncate(fd, 0) < 0)
+			error = -errno;
+		if (!error && status.st_nlink > 0) {
+			*ret_fd = fd;
+			return 0;
+		}
+		close(fd);
+		if (error)
+			return error;
+	}
+}
+
+static int take_lock(struct socket_claim *claim, const struct failure *failure)
+{
+	struct claimed *claimed = &claim->claimed[claim->count];
+	char what[128];
+	pid_t holder = 0;
+
+	for (unsigned int i = 0; i < claim->count; i++) {
+		if (strcmp(claim->claimed[i].lock_name, claimed->lock_name) == 0)
+			return fail(failure, -EADDRINUSE, claimed->path,
+				"is given twice: each guest needs a socket of its own");
+	}
+	int error = open_lock(
+		claim->directory_fd, claimed->lock_name, &claim->fds[claim->count], &holder);
+	if (!error) {
+		claim->count++;
+		return 0;
+	}
+	if (error == -EADDRINUSE && holder)
+		snprintf(what, sizeof(what),
+			"is served by another chnet-vhost (process %d): stop that one, or take "
+			"another path",
+			holder);
+	else if (error == -EADDRINUSE)
+		snprintf(what, sizeof(what),
+			"is served by another chnet-vhost: stop that one, or take another path");
+	else
+		snprintf(what, sizeof(what), "cannot lock it: %s", strerror(-error));
+	return fail(failure, error, claimed->path, what);
+}
+
+/* Whether someone listens there. ECONNREFUSED alone proves that nobody does. */
+static bool is_live(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return true;
+	memcpy(address.sun_path, path, strlen(path));
+	bool live = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
+		    errno != ECONNREFUSED;
+	close(fd);
+	return live;
+}
+
+static int clear(const char *path, const struct failure *failure)
+{
+	struct stat status;
+
+	if (lstat(path, &status) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		int error = -errno;
+		return fail(failure, error, path, strerror(-error));
+	}
+	if (!S_ISSOCK(status.st_mode))
+		return fail(failure, -ENOTSOCK, path,
+			"there is a file that is no socket: remove it, or take another path");
+	if (is_live(path))
+		return fail(failure, -EADDRINUSE, path,
+			"is served by another process: stop that one, or take another path");
+	if (unlink(path) < 0 && errno != ENOENT) {
+		int error = -errno;
+		return fail(failure, error, path, strerror(-error));
+	}
+	return 0;
+}
+
+int socket_claim_take(int directory_fd, const char *const paths[], unsigned int count,
+	struct socket_claim **ret_claim, char *error_text, size_t size)
+{
+	const struct failure failure = {.text = error_text, .size = size};
+	int error = 0;
+	struct socket_claim *claim = calloc(1, sizeof(*claim));
+
+	if (claim) {
+		claim->directory_fd = directory_fd;
+		claim->claimed = calloc(count, sizeof(*claim->claimed));
+		claim->fds = calloc(count, sizeof(*claim->fds));
+	}
+	if (!claim || !claim->claimed || !claim->fds)
+		error = fail(&failure, -ENOMEM, paths[0], "out of memory");
+	for (unsigned int i = 0; !error && i < count; i++) {
+		struct claimed *claimed = &claim->claimed[i];
+		if (strlen(paths[i]) >= sizeof(claimed->path)) {
+			error = fail(&failure, -ENAMETOOLONG, paths[i], "is too long");
+			break;
+		}
+		strcpy(claimed->path, paths[i]);
+		error = name_lock(claimed, &failure);
+		if (!error)
+			error = take_lock(claim, &failure);
+	}
+	if (!error)
+		error = socket_claim_clear(claim, error_text, size);
+	if (error) {
+		socket_claim_release(claim);
+		return error;
+	}
+	*ret_claim = claim;
+	return 0;
+}
+
+int socket_claim_clear(struct socket_claim *claim, char *error_text, size_t size)
+{
+	const struct failure failure = {.text = error_text, .size = size};
+	int error = 0;
+
+	for (unsigned int i = 0; !error && i < claim->count; i++)
+		error = clear(claim->claimed[i].path, &failure);
+	return error;
+}
+
+void socket_claim_note(struct socket_claim *claim, pid_t data_plane)
+{
+	char text[32];
+	int length = snprintf(text, sizeof(text), "%10d %10d\n", getpid(), data_plane);
+
+	for (unsigned int i = 0; i < claim->count; i++) {
+		/* Only makes the messages of others less precise when it fails. */
+		ssize_t written = pwrite(claim->fds[i], text, (size_t)length, 0);
+		(void)written;
+	}
+}
+
+int socket_claim_check_rights(const struct socket_claim *claim, char *error_text, size_t size)
+{
+	const struct failure failure = {.text = error_text, .size = size};
+
+	for (unsigned int i = 0; i < claim->count; i++) {
+		char directory[DIRECTORY_CAPACITY], what[DIRECTORY_CAPACITY + 128];
+		const char *path = claim->claimed[i].path;
+		split(path, directory);
+		if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0)
+			continue;
+		int error = -errno;
+		snprintf(what, sizeof(what),
+			"uid %u, without privileges, may make no file in %s: take a directory of "
+			"its own",
+			geteuid(), directory);
+		return fail(&failure, error, path, what);
+	}
+	return 0;
+}
+
+const int *socket_claim_fds(const struct socket_claim *claim)
+{
+	return claim->fds;
+}
+
+void socket_claim_release(struct socket_claim *claim)
+{
+	char unused[1];
+	const struct failure ignored = {.text = unused, .size = sizeof(unused)};
+
+	if (!claim)
+		return;
+	for (unsigned int i = 0; i < claim->count; i++) {
+		/* Only what nobody listens on: somebody may have taken the path by force. */
+		clear(claim->claimed[i].path, &ignored);
+		unlinkat(claim->directory_fd, claim->claimed[i].lock_name, 0);
+		close(claim->fds[i]);
+	}
+	free(claim->claimed);
+	free(claim->fds);
+	free(claim);
+}
