@@ -145,17 +145,6 @@ static void adopt_session(struct nat *nat, uint32_t record)
 		flows_permit(nat, s);
 }
 
-/* Brings what session `record` needs into the cache. */
-static void prefetch_session(const struct nat *nat, uint32_t record)
-{
-	const struct session_table *table = &nat->sessions;
-	const struct session *s = &table->records[record];
-	struct flow_key out = session_key(s, FLOW_OUT), in = session_key(s, FLOW_IN);
-
-	__builtin_prefetch(&table->buckets[flow_hash(&out, table->seed) & table->mask], 1);
-	__builtin_prefetch(&table->buckets[flow_hash(&in, table->seed) & table->mask], 1);
-}
-
 static void adopt_sessions(struct nat *nat)
 {
 	struct session_table *table = &nat->sessions;
@@ -163,7 +152,7 @@ static void adopt_sessions(struct nat *nat)
 
 	for (uint32_t i = 0; i < high; i++) {
 		if (i + PREFETCH_AHEAD < high)
-			prefetch_session(nat, i + PREFETCH_AHEAD);
+			session_prefetch(table, i + PREFETCH_AHEAD);
 		if (is_session_valid(nat, &table->records[i]))
 			adopt_session(nat, i);
 		else

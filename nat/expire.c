@@ -4,10 +4,25 @@
 #include "nat/flows.h"
 #include "nat/nat_private.h"
 
+#define PREFETCH_AHEAD 6
+
 void expire_close(struct nat *nat, uint32_t record)
 {
 	flows_close(nat, record);
 	nat_count(&nat->counters->sessions_expired, 1);
+}
+
+/* Closing a session looks into random places of several tables: begins to fetch them early. */
+static void prefetch(const struct nat *nat, uint32_t record)
+{
+	const struct session_table *table = &nat->sessions;
+	const struct session *s = &table->records[record];
+
+	if (record >= *table->high || s->commit != SESSION_LIVE || !nat_is_expired(nat, s))
+		return;
+	session_prefetch(table, record);
+	if (s->permission != PERMISSION_NONE)
+		__builtin_prefetch(&nat->permissions.records[s->permission], 1);
 }
 
 /* Looks at up to `steps` records and closes up to `closes`. Returns the number of steps made, and
@@ -22,6 +37,7 @@ static uint32_t sweep(struct nat *nat, uint32_t steps, uint32_t closes, uint32_t
 
 		if (nat->expire.cursor >= *table->high)
 			nat->expire.cursor = 0;
+		prefetch(nat, nat->expire.cursor + PREFETCH_AHEAD);
 		s = &table->records[nat->expire.cursor];
 		if (s->commit == SESSION_LIVE && nat_is_expired(nat, s)) {
 			expire_close(nat, nat->expire.cursor);

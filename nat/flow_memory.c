@@ -4,12 +4,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static_assert(sizeof(struct flow_memory_header) <= FLOW_MEMORY_PAGE, "one page");
 static_assert(FORWARD_MAX * sizeof(struct forward_record) <= FLOW_MEMORY_PAGE, "one page");
 
 /* Every mapping has a session and an outside port. */
 #define MAPPING_MAX (3 * 65536 + 256)
+#define HUGE_MEMORY_SIZE ((size_t)32 << 20)
 
 static size_t round_up(size_t size)
 {
@@ -112,6 +114,10 @@ int flow_memory_open(struct flow_memory *flow_memory, const struct nat_config *c
 	struct flow_memory_header *header = memory;
 	uint8_t *bytes = memory;
 	int state;
+
+	/* Fewer TLB misses for tables that exceed what the TLB covers. The kernel may refuse. */
+	if (flow_memory_size(config) >= HUGE_MEMORY_SIZE)
+		(void)madvise(memory, flow_memory_size(config), MADV_HUGEPAGE);
 
 	*flow_memory = (struct flow_memory){
 		.header = header,
