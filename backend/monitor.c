@@ -3,17 +3,19 @@
  * Theory of operation
  *
  * The monitor builds what data planes stand on (foundation.h), forks one (child.h), and waits for
- * events: a signal, the byte that says "ready", the deadline of a stop. It has no thread, no timer
- * of its own and nothing to do while a data plane works.
+ * events: a signal, the byte that says "ready", the deadline of a stop, a change of the host's
+ * network. It has no thread, no timer of its own and nothing to do while a data plane works.
  *
- * States of the data plane (enum monitor_state):
+ * States of the data plane (enum monitor_state), and what leads to the next one:
  *
- *   STARTING --byte--> READY              the first time, the world is told (sd_notify, --ready-fd)
- *   STARTING --dies--> failed             when none was ever ready: a failed start, everything
- * undone STARTING --dies--> STARTING           another one at once, unless that goes on and on
- * (restart.h) READY    --dies--> STARTING           another one at once any --SIGTERM, SIGINT,
- * SIGHUP--> STOPPING   it is told to stop STOPPING --second signal, or 2 s--> STOPPING   it is
- * killed STOPPING --dies--> done
+ *   STARTING  its byte     READY; the first time, the world is told (sd_notify, --ready-fd)
+ *   STARTING  its death    when none was ever ready: done, a failed start, everything undone;
+ *                          otherwise STARTING, another one at once, unless that goes on and on
+ *                          (restart.h)
+ *   READY     its death    STARTING, another one at once
+ *   both      SIGTERM, SIGINT, SIGHUP    STOPPING: it is told to stop
+ *   STOPPING  another signal, or 2 s     STOPPING: it is killed
+ *   STOPPING  its death    done
  *
  * Foundation and sockets go when no data plane is left. A monitor that is killed takes its data
  * plane along (sandbox.h) and leaves socket files, which the next start finds to be stale.
@@ -254,13 +256,30 @@ static void on_signal(struct monitor *monitor)
 	}
 }
 
+/* Links, addresses or routes of the host have changed: there may be another way out. */
+static void on_host_change(struct monitor *monitor)
+{
+	int changed = host_refresh(monitor->foundation.host);
+
+	if (changed < 0)
+		log_warning("cannot follow a change of the host's network: %s", strerror(-changed));
+	else if (changed > 0)
+		log_info("the way out is now %s",
+			*host_egress(monitor->foundation.host)
+				? host_egress(monitor->foundation.host)
+				: "missing: the host has no default route");
+}
+
 static void loop(struct monitor *monitor)
 {
+	struct host *host = monitor->foundation.host;
+
 	while (monitor->state != MONITOR_DONE) {
 		struct pollfd events[] = {
 			{.fd = monitor->signal_fd, .events = POLLIN},
 			{.fd = monitor->deadline_fd, .events = POLLIN},
 			{.fd = monitor->ready_fd, .events = POLLIN}, /* -1 is left out */
+			{.fd = host ? host_watch_fd(host) : -1, .events = POLLIN},
 		};
 		if (poll(events, sizeof(events) / sizeof(events[0]), -1) < 0)
 			continue; /* EINTR by a debugger: every signal of ours is blocked */
@@ -272,6 +291,8 @@ static void loop(struct monitor *monitor)
 			if (read(monitor->deadline_fd, &count, sizeof(count)) > 0)
 				stop(monitor);
 		}
+		if (events[3].revents)
+			on_host_change(monitor);
 		if (events[0].revents)
 			on_signal(monitor);
 	}
