@@ -59,7 +59,7 @@ static int find_l4_ipv4(const struct packet *p, struct l4_view *ret_l4)
  */
 static int skip_ipv6_extension(struct packet *p, struct l4_view *l4)
 {
-	const uint8_t *header = p->head + l4->offset;
+	const uint8_t *header;
 	uint32_t unit;
 
 	switch (l4->protocol) {
@@ -78,6 +78,7 @@ static int skip_ipv6_extension(struct packet *p, struct l4_view *l4)
 	}
 	if (l4->end - l4->offset < 8 || packet_pull(p, l4->offset + 8) != 0)
 		return -EINVAL;
+	header = p->head + l4->offset;
 	l4->protocol = header[0];
 	l4->offset += unit == 8 ? (header[1] + 1U) * 8 : (header[1] + 2U) * 4;
 	return l4->offset <= l4->end ? 1 : -EINVAL;
@@ -110,7 +111,6 @@ static int find_l4_ipv6(struct packet *p, struct l4_view *ret_l4)
  */
 static uint32_t checksummed_header(struct packet *p, const struct l4_view *l4)
 {
-	const uint8_t *header = p->head + l4->offset;
 	uint32_t room = l4->end - l4->offset;
 	uint32_t length;
 
@@ -122,7 +122,7 @@ static uint32_t checksummed_header(struct packet *p, const struct l4_view *l4)
 	if (l4->protocol != IPPROTO_TCP || p->vnet.csum_offset != TCP_CHECKSUM_OFFSET ||
 		room < TCP_HEADER_MIN || packet_pull(p, l4->offset + TCP_HEADER_MIN) != 0)
 		return 0;
-	length = (uint32_t)(header[12] >> 4) * 4;
+	length = (uint32_t)(p->head[l4->offset + 12] >> 4) * 4;
 	if (length < TCP_HEADER_MIN || length > room || packet_pull(p, l4->offset + length) != 0)
 		return 0;
 	return length;

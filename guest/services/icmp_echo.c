@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "backend/parse.h"
 #include "nat/checksum.h"
 
 /* Offsets in an IPv4 header and in an ICMP message, bytes. */
@@ -36,7 +37,6 @@ static bool is_request(const struct packet *p, uint32_t address_be)
 	const uint8_t *ip = p->head + p->l3_offset;
 	const uint8_t *icmp = p->head + p->l4_offset;
 	uint32_t source_be, destination_be;
-	uint16_t checksum;
 
 	if ((p->flags & (wanted | refused)) != wanted || p->l4_protocol != IPPROTO_ICMP)
 		return false;
@@ -44,9 +44,8 @@ static bool is_request(const struct packet *p, uint32_t address_be)
 		return false;
 	memcpy(&source_be, ip + IPV4_SOURCE, sizeof(source_be));
 	memcpy(&destination_be, ip + IPV4_DESTINATION, sizeof(destination_be));
-	memcpy(&checksum, ip + IPV4_CHECKSUM, sizeof(checksum));
 	return destination_be == address_be && source_be != address_be && is_host(source_be) &&
-	       checksum == checksum_ipv4_header(ip, (size_t)(p->l4_offset - p->l3_offset));
+	       parse_ipv4_checksum_ok(p);
 }
 
 static void swap(uint8_t *a, uint8_t *b, size_t length)
