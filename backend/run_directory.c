@@ -31,11 +31,8 @@ static int check(int fd, const char *path, char *error, size_t size)
 {
 	struct stat status;
 
-	if (fstat(fd, &status) < 0) {
-		int result = -errno;
-		snprintf(error, size, "cannot look at directory %s: %s", path, strerror(-result));
-		return result;
-	}
+	if (fstat(fd, &status) < 0)
+		return -errno;
 	if (status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
 	snprintf(error, size,
@@ -47,32 +44,33 @@ static int check(int fd, const char *path, char *error, size_t size)
 
 int run_directory_open(struct run_directory *ret_directory, char *error, size_t size)
 {
-	char path[RUN_DIRECTORY_CAPACITY] = "";
-	int result = choose(path, sizeof(path), error, size);
+	struct run_directory directory = {.fd = -1};
+	int result = choose(directory.path, sizeof(directory.path), error, size);
 
 	if (result)
 		return result;
 	mode_t mask = umask(0022);
-	int made = mkdir(path, 0755);
+	int made = mkdir(directory.path, 0755);
 	umask(mask);
 	if (made < 0 && errno != EEXIST) {
 		result = -errno;
-		snprintf(error, size, "cannot make directory %s: %s", path, strerror(-result));
+		snprintf(error, size, "cannot make directory %s: %s", directory.path,
+			strerror(-result));
 		return result;
 	}
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0) {
+	directory.fd = open(directory.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (directory.fd < 0) {
 		result = -errno;
-		snprintf(error, size, "cannot open directory %s: %s", path, strerror(-result));
+		snprintf(error, size, "cannot open directory %s: %s", directory.path,
+			strerror(-result));
 		return result;
 	}
-	result = check(fd, path, error, size);
+	result = check(directory.fd, directory.path, error, size);
 	if (result) {
-		close(fd);
+		close(directory.fd);
 		return result;
 	}
-	memcpy(ret_directory->path, path, sizeof(path));
-	ret_directory->fd = fd;
+	*ret_directory = directory;
 	return 0;
 }
 

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The back ends that are compared: how each is started, pinned, watched and stopped.
+
+A back end serves two sockets in its directory. Its worker threads (those that move frames) run on
+one processor alone; its other threads run where the scheduler puts them. With `realtime`, workers
+get SCHED_FIFO, so that whatever else the machine does takes no time from them.
+"""
+
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+
+START_SECONDS = 30
+
+
+class Unusable(Exception):
+    """This back end cannot be had here; the text says why."""
+
+
+def threads(pid):
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except FileNotFoundError:
+        return []
+
+
+def thread_name(pid, tid):
+    try:
+        with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def cpu_ns(pids):
+    """Processor time of all threads so far."""
+    total = 0
+    for pid in pids:
+        for tid in threads(pid):
+            try:
+                with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="ascii") as file:
+                    total += int(file.read().split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    return total
+
+
+def memory_kib(pid):
+    """Resident and proportional set size."""
+    found = {}
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        for line in file:
+            words = line.split()
+            if words[0] in ("Rss:", "Pss:"):
+                found[words[0]] = int(words[1])
+    return found["Rss:"], found["Pss:"]
+
+
+def children(pid):
+    found = []
+    for tid in threads(pid):
+        try:
+            with open(f"/proc/{pid}/task/{tid}/children", encoding="ascii") as file:
+                found += [int(word) for word in file.read().split()]
+        except FileNotFoundError:
+            pass
+    return found
+
+
+class Backend:
+    """One run of a back end. Subclasses say how it is started and when it is ready."""
+
+    name = ""
+    about = ""
+    # Threads that move frames, by name.
+    workers = re.compile("worker")
+
+    def __init__(self, setup, directory):
+        self.setup = setup
+        self.directory = directory
+        self.process = None
+        self.started_ns = 0  # CLOCK_MONOTONIC
+        self.ready_ns = 0
+        self.log = os.path.join(directory, "log")
+        os.makedirs(directory)
+
+    @classmethod
+    def check(cls, setup):
+        """Raises Unusable."""
+
+    def sockets(self):
+        return [os.path.join(self.directory, name) for name in ("a", "b")]
+
+    def pids(self):
+        return [self.process.pid] + children(self.process.pid)
+
+    def spawn(self, command, **how):
+        with open(self.log, "wb") as log:
+            self.started_ns = time.monotonic_ns()
+            how.setdefault("stdout", log)
+            # pylint: disable=consider-using-with
+            self.process = subprocess.Popen(command, stderr=log, **how)
+
+    def start(self):
+        raise NotImplementedError
+
+    def fail(self, what):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            tail = "".join(log.readlines()[-20:])
+        raise RuntimeError(f"{self.name}: {what}\n{tail}")
+
+    def pin(self):
+        """Gives the worker threads their processor, and all others the rest."""
+        pinned = 0
+        for pid in self.pids():
+            for tid in threads(pid):
+                if not self.workers.search(thread_name(pid, tid)):
+                    continue
+                os.sched_setaffinity(tid, {self.setup.backend_cpu})
+                if self.setup.realtime:
+                    os.sched_setscheduler(tid, os.SCHED_FIFO, os.sched_param(1))
+                pinned += 1
+        if not pinned:
+            self.fail("no worker thread was found")
+
+    def stop(self):
+        if not self.process or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            for pid in self.pids():
+                os.kill(pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class Chnet(Backend):
+    name = "chnet"
+    about = "chnet-vhost --uplink none: learning switch, one copy"
+
+    @classmethod
+    def check(cls, setup):
+        if not os.access(setup.chnet, os.X_OK):
+            raise Unusable(f"{setup.chnet} is not there")
+
+    def spawn_with(self, ready_fd, extra=()):
+        command = [self.setup.chnet, "--uplink", "none", "--ready-fd", str(ready_fd)]
+        for path in self.sockets():
+            command += ["--socket", path]
+        self.spawn(command + list(extra), pass_fds=[ready_fd], stdin=subprocess.DEVNULL)
+
+    def start(self):
+        ours, theirs = os.pipe()
+        try:
+            self.spawn_with(theirs)
+            os.close(theirs)
+            theirs = -1
+            if not select.select([ours], [], [], START_SECONDS)[0] or not os.read(ours, 16):
+                self.fail("did not become ready")
+        finally:
+            os.close(ours)
+            if theirs >= 0:
+                os.close(theirs)
+        self.ready_ns = time.monotonic_ns()
+
+
+class Testpmd(Backend):
+    name = "testpmd"
+    about = "DPDK testpmd, --forward-mode=io between two net_vhost ports: two copies"
+
+    @classmethod
+    def check(cls, setup):
+        if not shutil.which("dpdk-testpmd"):
+            raise Unusable("dpdk-testpmd is not installed (package dpdk)")
+
+    def start(self):
+        processors = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
+        command = ["stdbuf", "-oL", "dpdk-testpmd", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
+                   "--no-shconf", "--iova-mode=va",
+                   "--lcores", f"0@({processors}),1@{self.setup.backend_cpu}"]
+        for index, path in enumerate(self.sockets()):
+            # The offloads are offered as chnet offers them, and a frame's way through io mode
+            # keeps them only with the older meaning of the mbuf's flags.
+            command += ["--vdev",
+                        f"net_vhost{index},iface={path},queues=1,tso=1,legacy-ol-flags=1"]
+        command += ["--", "--forward-mode=io", "--nb-cores=1", "--auto-start",
+                    "--no-lsc-interrupt", "--total-num-mbufs=32768"] + self.setup.testpmd
+        self.spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        deadline = time.monotonic() + START_SECONDS
+        seen = b""
+        while b"Press enter to exit" not in seen:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                self.fail("did not become ready")
+            part = os.read(self.process.stdout.fileno(), 65536)
+            if not part:
+                self.fail("ended")
+            seen += part
+        self.ready_ns = time.monotonic_ns()
+
+
+class Bare(Backend):
+    """No back end: a thread of the generator that takes its place (bench/bare_device.h)."""
+
+    generator = ()
+
+    def start(self):
+        self.started_ns = self.ready_ns = time.monotonic_ns()
+
+    def sockets(self):
+        return []
+
+    def pids(self):
+        return []
+
+    def pin(self):
+        pass
+
+    def stop(self):
+        pass
+
+
+class BareCopy(Bare):
+    name = "limit-copy"
+    about = "limit: a bare loop that copies from ring to ring and checks nothing"
+    generator = ("--bare", "copy")
+
+
+class BareDrop(Bare):
+    name = "limit-generator"
+    about = "limit: the generator against a bare loop that copies nothing"
+    generator = ("--bare", "drop")
+
+
+ALL = [Testpmd, Chnet, BareCopy, BareDrop]

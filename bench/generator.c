@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * chnet-generator: loads a vhost-user back end from one core, and counts what comes back.
+ *
+ * It is a set of front ends in one process (station.h). What it does for each frame is what a
+ * guest's driver does and no more, so that the core behind it is the bottleneck; `idle_percent` in
+ * its output says whether that was so.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bare_device.h"
+#include "bench/generator_options.h"
+#include "bench/latency.h"
+#include "bench/rate.h"
+#include "bench/ticks.h"
+
+/* An announcement that did not arrive is sent again, until the path is there. */
+#define ANNOUNCE_NS 1000000u
+#define PATH_NS UINT64_C(10000000000)
+
+static struct station stations[STATIONS_MAX];
+
+static int fail(const char *what, int error)
+{
+	fprintf(stderr, "chnet-generator: %s: %s\n", what, strerror(-error));
+	return error;
+}
+
+static int pin(int cpu)
+{
+	cpu_set_t set;
+	if (cpu < 0)
+		return 0;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned int)cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
+/* Every station broadcasts until it has itself heard something: then the path is there both ways,
+ * and a switch knows who lives where. *ret_first_ns: when the first frame came. */
+static int announce_all(unsigned int count, uint64_t *ret_first_ns)
+{
+	uint64_t start = ticks_clock_ns();
+	uint64_t due = 0;
+	unsigned int heard = 0;
+
+	*ret_first_ns = 0;
+	while (heard < count) {
+		uint64_t now = ticks_clock_ns();
+		if (now - start > PATH_NS)
+			return -ETIMEDOUT;
+		for (unsigned int i = 0; i < count && now >= due; i++)
+			sender_announce(&stations[i].sender);
+		if (now >= due)
+			due = now + ANNOUNCE_NS;
+		heard = 0;
+		for (unsigned int i = 0; i < count; i++) {
+			sink_poll(&stations[i].sink);
+			heard += stations[i].sink.foreign > 0;
+		}
+		if (heard && !*ret_first_ns)
+			*ret_first_ns = ticks_clock_ns();
+	}
+	return 0;
+}
+
+static int wait_ready(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	char byte;
+	if (fd < 0)
+		return 0;
+	if (poll(&wait, 1, -1) < 0)
+		return -errno;
+	return read(fd, &byte, 1) == 1 ? 0 : -ECHILD;
+}
+
+static int connect_all(const struct generator_options *options)
+{
+	for (unsigned int i = 0; i < options->stations; i++) {
+		if (options->device != GENERATOR_BACKEND) {
+			station_start_bare(&stations[i]);
+			continue;
+		}
+		int error = station_connect(&stations[i], options->sockets[i]);
+		if (error)
+			return fail(options->sockets[i], error);
+	}
+	return 0;
+}
+
+static int run_rate(const struct generator_options *options, double ticks_per_ns)
+{
+	const struct rate_options how = {
+		.warm_up_ns = (uint64_t)(options->warm_up * 1e9),
+		.ns = (uint64_t)(options->seconds * 1e9),
+		.pace = options->pace,
+		.both = options->both,
+		.ticks_per_ns = ticks_per_ns,
+	};
+	struct rate rate;
+	rate_run(stations, options->stations, &how, &rate);
+	double us = (double)rate.ns / 1e3;
+	double bits = (double)rate.received * options->workload.frame_length * 8;
+	printf("\"sent_mpps\": %.4f, \"mpps\": %.4f, \"gbps\": %.3f, \"idle_percent\": %.1f, "
+	       "\"received\": %" PRIu64 ", \"foreign\": %" PRIu64 ", \"samples\": %" PRIu64
+	       ", \"wrong\": %" PRIu64 "}\n",
+		(double)rate.sent / us, (double)rate.received / us, bits / us / 1e3,
+		rate.idle * 100, rate.received, rate.foreign, rate.samples,
+		rate.wrong + rate.misordered + rate.broken);
+	return 0;
+}
+
+static int run_latency(const struct generator_options *options, double ticks_per_ns)
+{
+	struct latency latency;
+	int error = latency_run(&latency, stations, (uint64_t)(options->seconds * 1e9),
+		(uint64_t)(options->interval_us * 1e3), ticks_per_ns);
+	if (!error)
+		printf("\"round_trips\": %u, \"lost\": %u, \"p50_us\": %.3f, \"p99_us\": %.3f, "
+		       "\"p999_us\": %.3f}\n",
+			latency.count, latency.lost,
+			latency_percentile(&latency, 0.5) / ticks_per_ns / 1e3,
+			latency_percentile(&latency, 0.99) / ticks_per_ns / 1e3,
+			latency_percentile(&latency, 0.999) / ticks_per_ns / 1e3);
+	latency_fini(&latency);
+	return error;
+}
+
+static int run_mode(const struct generator_options *options, double ticks_per_ns)
+{
+	switch (options->mode) {
+	case GENERATOR_RATE:
+		return run_rate(options, ticks_per_ns);
+	case GENERATOR_LATENCY:
+		return run_latency(options, ticks_per_ns);
+	case GENERATOR_IDLE:
+		/* The guests stay connected until standard input ends; the first line has come. */
+		printf("\"connected\": %u}\n", options->stations);
+		fflush(stdout);
+		while (getchar() != EOF)
+			;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Connects, waits for the path and runs; the caller frees the stations. */
+static int run(const struct generator_options *options, double ticks_per_ns)
+{
+	struct bare_device device = {
+		.stations = stations,
+		.count = options->stations,
+		.copy = options->device == GENERATOR_BARE_COPY,
+		.cpu = options->device_cpu,
+	};
+	bool bare = options->device != GENERATOR_BACKEND;
+	uint64_t first_ns;
+
+	int error = wait_ready(options->ready_fd);
+	if (error)
+		return fail("waiting for the back end", error);
+	error = connect_all(options);
+	if (error)
+		return error;
+	if (bare)
+		error = bare_device_start(&device);
+	if (error)
+		return fail("cannot start the bare device", error);
+	if (options->device != GENERATOR_BARE_DROP)
+		error = announce_all(options->stations, &first_ns);
+	else
+		first_ns = ticks_clock_ns();
+	if (error) {
+		fail("no frame came through", error);
+	} else {
+		printf("{\"first_frame_ns\": %" PRIu64 ", ", first_ns);
+		error = run_mode(options, ticks_per_ns);
+	}
+	if (bare)
+		bare_device_stop(&device);
+	return error;
+}
+
+int main(int argc, char *argv[])
+{
+	struct generator_options options;
+	if (generator_options_parse(argc, argv, &options))
+		return 2;
+	int error = pin(options.cpu);
+	if (error)
+		fail("cannot run on that processor", error);
+	double ticks = ticks_per_ns();
+	unsigned int made = 0;
+	while (made < options.stations && !error) {
+		error = station_init(&stations[made], &options.workload, made);
+		if (error)
+			fail("cannot make a guest", error);
+		/* Without the copy there is nothing to look at. */
+		stations[made].sink.blind = options.device == GENERATOR_BARE_DROP;
+		made++;
+	}
+	if (!error)
+		error = run(&options, ticks);
+	for (unsigned int i = 0; i < made; i++)
+		station_fini(&stations[i]);
+	return error ? 1 : 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line of the generator. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/station.h"
+#include "bench/workload.h"
+
+enum generator_mode {
+	GENERATOR_RATE,	   /* frames a second */
+	GENERATOR_LATENCY, /* round trips */
+	GENERATOR_IDLE,	   /* connect, and do nothing */
+};
+
+/* What stands at the other side of the rings. */
+enum generator_device {
+	GENERATOR_BACKEND,   /* a vhost-user back end, at the sockets given */
+	GENERATOR_BARE_DROP, /* bare_device.h without the copy */
+	GENERATOR_BARE_COPY, /* bare_device.h */
+};
+
+struct generator_options {
+	enum generator_mode mode;
+	enum generator_device device;
+	struct workload workload;
+	const char *sockets[STATIONS_MAX];
+	unsigned int stations; /* even */
+	bool both;
+	double seconds;
+	double warm_up;	    /* seconds */
+	double pace;	    /* frames a second; 0: no limit */
+	double interval_us; /* between two round trips */
+	int cpu;	    /* to run on; -1: anywhere */
+	int device_cpu;	    /* of the bare device */
+	int ready_fd; /* wait until something can be read here before connecting; -1: do not */
+};
+
+/* Reads the command line. On a mistake it says so on standard error and returns -EINVAL. */
+int generator_options_parse(int argc, char *argv[], struct generator_options *ret_options);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Throughput: every sender sends as fast as it can, or at a given pace, and every sink counts.
+ * One thread turns over all stations.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/station.h"
+
+struct rate_options {
+	uint64_t warm_up_ns; /* before counting */
+	uint64_t ns;	     /* of counting */
+	double pace;	     /* frames a second, of all senders together; 0: as fast as can be */
+	bool both;	     /* odd stations send too */
+	double ticks_per_ns;
+};
+
+struct rate {
+	uint64_t ns;	   /* that were counted */
+	uint64_t sent;	   /* frames shown to the device */
+	uint64_t received; /* frames that came */
+	uint64_t foreign;  /* see struct sink */
+	uint64_t samples;
+	uint64_t wrong;
+	uint64_t broken;
+	uint64_t misordered; /* see struct sender */
+	double idle;	     /* share of the time in turns that found nothing to do, 0 to 1 */
+};
+
+void rate_run(struct station *stations, unsigned int count, const struct rate_options *options,
+	struct rate *ret_rate);

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Measures chnet-vhost side by side with others, in one run: `bench/throughput.sh --help`.
+#
+# Everything runs in a network and process namespace of its own, which ends with this script however
+# it ends; nothing is sent anywhere.
+set -uo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+
+die() {
+	printf 'throughput.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+# bench/throughput.sh [BUILD] [OPTION…]: where it was built; else it is built now.
+if [ -d "${1:-}" ]; then
+	build=$1
+	shift
+else
+	case " $* " in
+	*" --help "* | *" -h "*) build=/nonexistent ;;
+	*)
+		build=$("$top/dev" build | tee /dev/stderr | sed -n 's/^built in //p')
+		[ -n "$build" ] || die "cannot build"
+		;;
+	esac
+fi
+[ "$(id -u)" -eq 0 ] || die "needs root, for namespaces and for fixed processors"
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/chnet-bench.XXXXXX") || die "cannot make a scratch directory"
+trap 'rm -rf -- "$scratch"' EXIT
+# A Ctrl-C goes to everything in the foreground; this script waits for the rest to end.
+trap : INT TERM
+unshare --net --mount --pid --fork --kill-child --mount-proc \
+	/usr/bin/python3 "$top/bench/throughput.py" --build "$build" --scratch "$scratch" "$@"

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/workload.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#define FIRST_IP 0xac100002u /* 172.16.0.2 */
+#define FIRST_MAC_TAIL 0x56u
+#define SOURCE_PORT_LOW 1024u
+#define SOURCE_PORTS 60000u
+#define DESTINATION_PORT 5001u
+
+struct frames_end workload_end(unsigned int index)
+{
+	unsigned int tail = FIRST_MAC_TAIL + index;
+	return (struct frames_end){
+		.mac = {0x52, 0x54, 0, 0x12, (uint8_t)(0x34 + (tail >> 8)), (uint8_t)tail},
+		.ip = FIRST_IP + index,
+	};
+}
+
+uint32_t workload_ports(uint32_t flow)
+{
+	uint16_t source = htons((uint16_t)(SOURCE_PORT_LOW + flow % SOURCE_PORTS));
+	uint16_t destination = htons((uint16_t)(DESTINATION_PORT + flow / SOURCE_PORTS));
+	return source | (uint32_t)destination << 16;
+}
+
+/* More flows than slots means that ports are rewritten on the way: no complete checksum then. */
+static void drop_udp_checksum(uint8_t *frame)
+{
+	memset(frame + FRAMES_ETHERNET + FRAMES_IPV4 + 6, 0, 2);
+}
+
+void workload_build(const struct workload *workload, const struct frames_end *from,
+	const struct frames_end *to, uint32_t flow, uint32_t sequence, uint8_t *frame,
+	struct virtio_net_hdr_v1 *vnet)
+{
+	/* The stamp comes last: its words do not change a checksum over zeros. */
+	static const uint8_t zeros[UINT16_MAX];
+	struct frames_end source = *from;
+	struct frames_end target = *to;
+	uint32_t ports = workload_ports(flow);
+	uint32_t headers = workload_stamp_offset(workload);
+	uint32_t length = workload->frame_length;
+	struct workload_stamp stamp = {sequence, ~sequence};
+
+	source.port = ntohs((uint16_t)ports);
+	target.port = ntohs((uint16_t)(ports >> 16));
+	memset(vnet, 0, sizeof(*vnet));
+	switch (workload->kind) {
+	case WORKLOAD_UDP:
+		frames_udp(frame, &source, &target, zeros, length - headers);
+		if (workload->flows > workload->queue_size)
+			drop_udp_checksum(frame);
+		break;
+	case WORKLOAD_TCP:
+	case WORKLOAD_TSO:
+		frames_tcp(frame, &source, &target, 0, FRAMES_TCP_ACK, zeros, length - headers);
+		if (workload->kind == WORKLOAD_TSO)
+			frames_make_tso4(frame, length, WORKLOAD_SEGMENT, vnet);
+		break;
+	}
+	memcpy(frame + headers, &stamp, sizeof(stamp));
+}
