@@ -113,11 +113,10 @@ static int add_tap(struct dataplane *dp)
 	const struct tap_port_config tap = {
 		.fd = config->tap_fds[0],
 		.gso = config->tap_gso,
+		.slots = dp->worker->slots,
 		.stats = &config->stats->ports[PORT_UPLINK],
 	};
-	int error = tap_port_init(&dp->tap, &tap);
-	if (error)
-		return error;
+	tap_port_init(&dp->tap, &tap);
 	worker_add_port(dp->worker, &dp->tap.port);
 	return watch(&dp->quiesce, tap.fd, EPOLLIN | EPOLLET, vhost_port_epoll_tag(PORT_UPLINK, 0));
 }
@@ -256,7 +255,6 @@ static void dismantle(struct dataplane *dp)
 	for (unsigned int i = 0; dp->guests && i < dp->config->options->socket_count; i++)
 		vhost_port_fini(&dp->guests[i]);
 	free(dp->guests);
-	tap_port_fini(&dp->tap);
 	worker_free(dp->worker);
 	quiesce_fini(&dp->quiesce);
 }

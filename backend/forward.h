@@ -13,10 +13,10 @@
 
 /* Decides a burst from a guest's port and sends it on. */
 void forward_from_guest(
-	struct worker *worker, struct port *from, struct packet *packets, uint16_t count);
+	struct worker *worker, struct port *from, struct packet *const packets[], uint16_t count);
 
 /* Decides a burst from the uplink and sends it on. */
-void forward_from_uplink(struct worker *worker, struct packet *packets, uint16_t count);
+void forward_from_uplink(struct worker *worker, struct packet *const packets[], uint16_t count);
 
 /* Expiry; called every WORKER_TICK_NS while forward_has_state(). */
 void forward_tick(struct worker *worker);

@@ -141,14 +141,15 @@ static void decide(struct worker *worker, struct packet *p, struct nat_batch *na
 }
 
 void forward_from_guest(
-	struct worker *worker, struct port *from, struct packet *packets, uint16_t count)
+	struct worker *worker, struct port *from, struct packet *const packets[], uint16_t count)
 {
 	struct nat_batch nat = {.count = 0};
 	enum nat_verdict verdicts[PORT_BURST];
 
 	for (uint16_t i = 0; i < count; i++) {
-		struct packet *p = &packets[i];
+		struct packet *p = packets[i];
 		p->port = from->index;
+		p->slot = 0;
 		parse_packet(p);
 		if (parse_vnet(p)) {
 			forward_drop(worker, p, DROP_VNET_HEADER);
@@ -163,6 +164,6 @@ void forward_from_guest(
 		nat_out_burst(worker->nat, nat.packets, verdicts, nat.count, worker->now_ns);
 		forward_verdicts(worker, nat.packets, verdicts, nat.count);
 	}
-	worker_flush(worker, false);
+	worker_flush(worker);
 	forward_extra(worker);
 }

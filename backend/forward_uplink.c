@@ -49,14 +49,14 @@ static void decide(struct worker *worker, struct packet *p)
 		worker_send(worker, to, p);
 }
 
-void forward_from_uplink(struct worker *worker, struct packet *packets, uint16_t count)
+void forward_from_uplink(struct worker *worker, struct packet *const packets[], uint16_t count)
 {
-	struct packet *in[TAP_SLOTS];
-	enum nat_verdict verdicts[TAP_SLOTS];
+	struct packet *in[PORT_BURST];
+	enum nat_verdict verdicts[PORT_BURST];
 	uint16_t in_count = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
-		struct packet *p = &packets[i];
+		struct packet *p = packets[i];
 		p->port = PORT_UPLINK;
 		parse_packet(p);
 		if (parse_vnet_host(p)) {
@@ -80,6 +80,6 @@ void forward_from_uplink(struct worker *worker, struct packet *packets, uint16_t
 		nat_in_burst(worker->nat, in, verdicts, in_count, worker->now_ns);
 		forward_verdicts(worker, in, verdicts, in_count);
 	}
-	worker_flush(worker, true);
+	worker_flush(worker);
 	forward_extra(worker);
 }

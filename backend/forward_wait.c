@@ -22,10 +22,11 @@ static void ask(struct worker *worker)
 		struct packet *p = &worker->extra[i];
 		arp_request(p, &worker->arp_gateway, addresses[i]);
 		p->port = PORT_UPLINK;
+		p->slot = 0;
 		forward_flood(worker, p);
 	}
 	if (count)
-		worker_flush(worker, false);
+		worker_flush(worker);
 }
 
 /* Sends the frames whose wait is over. */
@@ -40,7 +41,7 @@ static void release(struct worker *worker)
 				worker->network.gateway_mac);
 			worker_send(worker, ports[i], packets[i]);
 		}
-		worker_flush(worker, false);
+		worker_flush(worker);
 	}
 }
 
@@ -52,7 +53,7 @@ static void release_nat(struct worker *worker)
 	uint16_t count;
 	while ((count = nat_take(worker->nat, packets, verdicts, WORKER_EXTRA))) {
 		forward_verdicts(worker, packets, verdicts, count);
-		worker_flush(worker, false);
+		worker_flush(worker);
 	}
 }
 

@@ -101,6 +101,7 @@ int packet_store(const struct packet *p, void *buffer, uint32_t capacity, struct
 	*copy = *p;
 	packet_read(p, p->head_length, buffer, length);
 	*ret_segment = (struct iovec){.iov_base = buffer, .iov_len = length};
+	copy->slot = 0;
 	copy->segments = ret_segment;
 	copy->segment_count = length > 0 ? 1 : 0;
 	return 0;

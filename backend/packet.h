@@ -73,8 +73,10 @@ struct packet {
 	uint16_t ethertype;  /* host byte order, behind a VLAN tag */
 	uint8_t l4_protocol; /* IPv4 protocol number when PACKET_IPV4 */
 
-	uint8_t reason;	    /* why a stage refused the packet: that stage's own enumeration */
-	uint16_t port;	    /* index of the port that it came from */
+	uint8_t reason; /* why a stage refused the packet: that stage's own enumeration */
+	uint16_t port;	/* index of the port that it came from */
+	uint16_t slot; /* 1 + index of the uplink's slot that the frame lies in (tap_port.h): it may
+			* be held; 0: it lives until the end of the breath */
 	uint32_t l3_length; /* IPv4 total length (bytes) when PACKET_IPV4, checked against length;
 			     * Ethernet padding may follow it in the frame */
 };

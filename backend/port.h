@@ -38,10 +38,11 @@ struct port {
 
 struct port_ops {
 	/*
-	 * Borrows up to `max` (at most PORT_BURST) frames into packets[0..], storage that belongs
-	 * to the worker. Returns how many. Must be followed by rx_done before the next call.
+	 * Borrows up to `max` (at most PORT_BURST) frames. packets[] comes filled with pointers to
+	 * `max` packets in a row that belong to the worker; a port with packets of its own puts
+	 * theirs there instead. Returns how many. rx_done comes before the next call.
 	 */
-	uint16_t (*rx_burst)(struct port *port, struct packet *packets, uint16_t max);
+	uint16_t (*rx_burst)(struct port *port, struct packet *packets[], uint16_t max);
 
 	/* Gives back every frame of the last rx_burst. */
 	void (*rx_done)(struct port *port);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "backend/tap_port.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <sys/uio.h>
 
 #include "backend/segment.h"
@@ -13,38 +11,46 @@ static inline struct tap_port *tap_port(struct port *port)
 	return (struct tap_port *)port;
 }
 
-static uint16_t rx_burst(struct port *port, struct packet *packets, uint16_t max)
+/* Reads one frame into a slot. False when there is none. */
+static bool read_frame(struct tap_port *tap, struct slot *slot)
+{
+	struct packet *p = &slot->packet;
+	const struct iovec parts[] = {
+		{&p->vnet, sizeof(p->vnet)},
+		{p->head, PACKET_HEAD_INITIAL},
+		{slot->buffer, PACKET_LENGTH_MAX},
+	};
+	ssize_t got = readv(tap->fd, parts, 3);
+	if (got < (ssize_t)sizeof(p->vnet) + ETHERNET_HEADER_LENGTH)
+		return false; /* empty, or gone with its interface */
+	p->length = (uint32_t)((size_t)got - sizeof(p->vnet));
+	p->head_length =
+		p->length < PACKET_HEAD_INITIAL ? (uint16_t)p->length : PACKET_HEAD_INITIAL;
+	slot->segment = (struct iovec){slot->buffer, p->length - p->head_length};
+	p->segments = &slot->segment;
+	p->segment_count = p->length > p->head_length;
+	return true;
+}
+
+static uint16_t rx_burst(struct port *port, struct packet *packets[], uint16_t max)
 {
 	struct tap_port *tap = tap_port(port);
 	uint16_t frames = 0;
 	uint64_t bytes = 0;
 
-	if (max > TAP_SLOTS)
-		max = TAP_SLOTS;
-	while (frames < max) {
-		struct packet *p = &packets[frames];
-		uint8_t *buffer = tap->buffers + (size_t)frames * PACKET_LENGTH_MAX;
-		const struct iovec parts[] = {
-			{&p->vnet, sizeof(p->vnet)},
-			{p->head, PACKET_HEAD_INITIAL},
-			{buffer, PACKET_LENGTH_MAX},
-		};
-		ssize_t got = readv(tap->fd, parts, 3);
-		if (got < 0)
-			break; /* empty, or gone with its interface */
-		if ((size_t)got < sizeof(p->vnet) + ETHERNET_HEADER_LENGTH) {
-			stats_drop(port->stats, DROP_MALFORMED, 1);
-			continue;
+	while (frames < max && frames < TAP_BURST) {
+		struct slot *slot = slots_take(tap->slots);
+		if (!slot)
+			break;
+		if (!read_frame(tap, slot)) {
+			slots_release(tap->slots, &slot->packet);
+			break;
 		}
-		p->length = (uint32_t)((size_t)got - sizeof(p->vnet));
-		p->head_length =
-			p->length < PACKET_HEAD_INITIAL ? (uint16_t)p->length : PACKET_HEAD_INITIAL;
-		p->segments = &tap->segments[frames];
-		p->segment_count = p->length > p->head_length;
-		tap->segments[frames] = (struct iovec){buffer, p->length - p->head_length};
-		bytes += p->length;
+		packets[frames] = tap->borrowed[frames] = &slot->packet;
+		bytes += slot->packet.length;
 		frames++;
 	}
+	tap->borrowed_count = frames;
 	port->stats->rx_packets += frames;
 	port->stats->rx_bytes += bytes;
 	return frames;
@@ -52,7 +58,10 @@ static uint16_t rx_burst(struct port *port, struct packet *packets, uint16_t max
 
 static void rx_done(struct port *port)
 {
-	/* The slots are filled anew by the next rx_burst. */
+	struct tap_port *tap = tap_port(port);
+	for (uint16_t i = 0; i < tap->borrowed_count; i++)
+		slots_release(tap->slots, tap->borrowed[i]);
+	tap->borrowed_count = 0;
 }
 
 static void write_frame(struct tap_port *tap, const struct packet *p)
@@ -132,24 +141,12 @@ static const struct port_ops tap_port_ops = {
 	.arm_room = arm_room,
 };
 
-int tap_port_init(struct tap_port *port, const struct tap_port_config *config)
+void tap_port_init(struct tap_port *port, const struct tap_port_config *config)
 {
-	uint8_t *buffers = malloc((size_t)TAP_SLOTS * PACKET_LENGTH_MAX);
-	if (!buffers)
-		return -ENOMEM;
 	*port = (struct tap_port){
 		.port = {.ops = &tap_port_ops, .stats = config->stats, .index = PORT_UPLINK},
 		.fd = config->fd,
 		.gso = config->gso,
-		.buffers = buffers,
+		.slots = config->slots,
 	};
-	return 0;
-}
-
-void tap_port_fini(struct tap_port *port)
-{
-	if (!port)
-		return;
-	free(port->buffers);
-	port->buffers = NULL;
 }

@@ -21,12 +21,12 @@ static inline struct ring *load(struct ring *const *ring)
 	return __atomic_load_n(ring, __ATOMIC_ACQUIRE);
 }
 
-static uint16_t rx_burst(struct port *port, struct packet *packets, uint16_t max)
+static uint16_t rx_burst(struct port *port, struct packet *packets[], uint16_t max)
 {
 	struct vhost_port *vhost = vhost_port(port);
 	struct ring *ring = load(&vhost->rx);
 	vhost->borrowed = ring;
-	return ring ? ring_rx_burst(ring, packets, max) : 0;
+	return ring ? ring_rx_burst(ring, packets[0], max) : 0;
 }
 
 static void rx_done(struct port *port)

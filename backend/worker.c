@@ -26,13 +26,13 @@ void worker_send(struct worker *worker, uint16_t to, struct packet *p)
 	outbox_put(box, p);
 }
 
-void worker_flush(struct worker *worker, bool from_uplink)
+void worker_flush(struct worker *worker)
 {
 	for (uint16_t i = 0; i < worker->filled_count; i++) {
 		uint16_t to = worker->filled[i];
 		struct outbox *box = &worker->ports[to].outbox;
 		bool was_held = box->held;
-		bool empty = outbox_flush(box, from_uplink, worker->now_ns);
+		bool empty = outbox_flush(box, worker->now_ns);
 		worker->held_count += !empty;
 		worker->held_count -= was_held;
 		if (to == PORT_UPLINK)
@@ -58,9 +58,8 @@ static bool retire(struct worker *worker, uint16_t slot)
 	struct worker_port *port = &worker->ports[worker->active[slot]];
 	if (worker->now_ns - port->last_rx_ns < WORKER_IDLE_NS)
 		return false;
-	/* The TAP is watched edge-triggered: it must have been found empty. While frames are held
-	 * nobody reads it; it is made active again when they have gone. */
-	if (port->port->index == PORT_UPLINK && !worker->tap_empty && !worker->held_count)
+	/* The TAP is watched edge-triggered: it must have been found empty. */
+	if (port->port->index == PORT_UPLINK && !worker->tap_empty)
 		return false;
 	if (!port->port->ops->arm(port->port)) {
 		worker->stats->worker.arm_races++;
@@ -75,21 +74,18 @@ static bool retire(struct worker *worker, uint16_t slot)
 /* Frames of the uplink that found no room are tried again. */
 static void retry_held(struct worker *worker)
 {
-	worker->filled_count = 0;
 	for (uint16_t i = 0; i < worker->guest_count; i++)
 		if (worker->ports[i].outbox.held)
 			worker->filled[worker->filled_count++] = i;
-	worker_flush(worker, true);
-	if (!worker->held_count)
-		activate(worker, PORT_UPLINK);
+	worker_flush(worker);
 }
 
 static bool inhale_uplink(struct worker *worker, struct worker_port *uplink)
 {
-	if (worker->held_count || worker->now_ns < worker->next_tap_ns)
+	struct packet *packets[PORT_BURST];
+	if (worker->now_ns < worker->next_tap_ns)
 		return false;
-	uint16_t count =
-		uplink->port->ops->rx_burst(uplink->port, worker->uplink_packets, TAP_SLOTS);
+	uint16_t count = uplink->port->ops->rx_burst(uplink->port, packets, PORT_BURST);
 	if (!count) {
 		worker->next_tap_ns = worker->now_ns + WORKER_TAP_POLL_NS;
 		worker->tap_empty = true;
@@ -97,18 +93,21 @@ static bool inhale_uplink(struct worker *worker, struct worker_port *uplink)
 	}
 	worker->tap_empty = false;
 	uplink->last_rx_ns = worker->now_ns;
-	forward_from_uplink(worker, worker->uplink_packets, count);
+	forward_from_uplink(worker, packets, count);
 	uplink->port->ops->rx_done(uplink->port);
 	return true;
 }
 
 static bool inhale_guest(struct worker *worker, struct worker_port *guest)
 {
+	struct packet *packets[PORT_BURST];
 	struct port *port = guest->port;
-	uint16_t count = port->ops->rx_burst(port, worker->packets, PORT_BURST);
+	for (uint16_t i = 0; i < PORT_BURST; i++)
+		packets[i] = &worker->packets[i];
+	uint16_t count = port->ops->rx_burst(port, packets, PORT_BURST);
 	if (count) {
 		guest->last_rx_ns = worker->now_ns;
-		forward_from_guest(worker, port, worker->packets, count);
+		forward_from_guest(worker, port, packets, count);
 	}
 	port->ops->rx_done(port);
 	return count;

@@ -25,6 +25,7 @@
 #include "backend/outbox.h"
 #include "backend/port.h"
 #include "backend/quiesce.h"
+#include "backend/slots.h"
 #include "backend/stats.h"
 #include "backend/tap_port.h"
 #include "backend/vhost_port.h"
@@ -82,9 +83,9 @@ struct worker {
 	bool tap_empty;	      /* the last read found nothing, and epoll has not spoken since */
 	atomic_bool stop;     /* set by another thread, which then wakes the worker */
 
-	struct packet packets[PORT_BURST];	 /* the burst of the guest at hand */
-	struct packet extra[WORKER_EXTRA];	 /* frames of our own */
-	struct packet uplink_packets[TAP_SLOTS]; /* the uplink's burst; kept while held_count */
+	struct packet packets[PORT_BURST]; /* the burst of the guest at hand */
+	struct slots *slots;		   /* for frames of the uplink; NULL without one */
+	struct packet extra[WORKER_EXTRA]; /* frames of our own */
 };
 
 /*
@@ -116,5 +117,5 @@ void worker_stop(struct worker *worker);
 /* Puts a frame on its way to port `to`. The frame must live until worker_flush(). */
 void worker_send(struct worker *worker, uint16_t to, struct packet *p);
 
-/* Sends what worker_send() collected; see outbox.h for `from_uplink`. */
-void worker_flush(struct worker *worker, bool from_uplink);
+/* Sends what worker_send() collected. */
+void worker_flush(struct worker *worker);

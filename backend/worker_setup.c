@@ -73,6 +73,8 @@ int worker_new(const struct network *network, struct quiesce *quiesce, struct st
 	worker->stats = stats;
 	worker->guest_count = (uint16_t)guests;
 	int error = make_tables(worker);
+	if (!error && network->has_uplink)
+		error = slots_new(&worker->slots);
 	if (error) {
 		worker_free(worker);
 		return error;
@@ -88,6 +90,7 @@ void worker_free(struct worker *worker)
 	nat_free(worker->nat);
 	neighbour_free(worker->neighbour);
 	l2_free(worker->l2);
+	slots_free(worker->slots);
 	free(worker);
 }
 
@@ -95,6 +98,7 @@ void worker_add_port(struct worker *worker, struct port *port)
 {
 	worker->ports[port->index].port = port;
 	worker->ports[port->index].outbox.port = port;
+	worker->ports[port->index].outbox.slots = worker->slots;
 }
 
 int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, uint32_t ip_be)
