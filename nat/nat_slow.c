@@ -6,6 +6,7 @@
 
 #include "nat/burst.h"
 #include "nat/flows.h"
+#include "nat/icmp_error.h"
 
 /* Why a mapping or session could not be had, as the counters name it. */
 static enum nat_drop drop_of_errno(int error)
@@ -116,6 +117,8 @@ enum nat_verdict nat_slow_out(struct nat *nat, struct packet *p)
 		return nat_refuse(nat, p, NAT_DROP_DESTINATION);
 	if (hit_key(p, FLOW_OUT, &key, &event))
 		return session_out(nat, p, &key, event);
+	if (icmp_error_is(p))
+		return icmp_error_out(nat, p);
 	if (p->flags & (PACKET_FRAGMENT | PACKET_LATER_FRAGMENT))
 		return nat_refuse(nat, p, NAT_DROP_FRAGMENT);
 	return nat_refuse(nat, p, NAT_DROP_PROTOCOL);
@@ -208,6 +211,9 @@ enum nat_verdict nat_slow_in(struct nat *nat, struct packet *p)
 		return nat_refuse(nat, p, NAT_DROP_MALFORMED);
 	if (!nat_is_outside(nat, load32(ip + IPV4_DESTINATION)))
 		return nat_refuse(nat, p, NAT_DROP_DESTINATION);
+	/* Whoever sends it: the host is the first router behind the gateway's address. */
+	if (icmp_error_is(p))
+		return icmp_error_in(nat, p);
 	/* The host as a neighbour of the guests calls a forwarded port. */
 	if (nat_is_inside(nat, load32(ip + IPV4_SOURCE)))
 		return nat_slow_out(nat, p);

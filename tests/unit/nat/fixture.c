@@ -111,11 +111,19 @@ static uint16_t l4_length(const struct packet *p)
 /* What the sum over L4 (and pseudo-header) is; 0xffff when the checksum is right. */
 static uint16_t l4_sum(const struct packet *p)
 {
+	static uint8_t frame[PACKET_LENGTH_MAX];
+	size_t length = p->head_length;
 	uint16_t start = p->l4_protocol == IPPROTO_ICMP
 				 ? 0
 				 : pseudo_sum(p->head + p->l3_offset, l4_length(p));
 
-	return slow_sum(p->head + p->l4_offset, l4_length(p), start);
+	memcpy(frame, p->head, length);
+	for (uint16_t i = 0; i < p->segment_count; i++) {
+		memcpy(frame + length, p->segments[i].iov_base, p->segments[i].iov_len);
+		length += p->segments[i].iov_len;
+	}
+	assert_int_equal(length, p->length);
+	return slow_sum(frame + p->l4_offset, l4_length(p), start);
 }
 
 static void fill_l4_checksum(struct packet *p)
@@ -201,6 +209,19 @@ void make_icmp(struct packet *p, uint8_t type, struct end from, const char *to, 
 	put16(icmp + 4, from.port);
 	parse_packet(p);
 	assert_true(p->flags & PACKET_L4);
+	fill_l4_checksum(p);
+}
+
+void make_icmp_error(struct packet *p, uint8_t type, uint8_t code, const char *from, const char *to,
+	const struct packet *about, uint16_t quote)
+{
+	uint8_t *icmp = make_ipv4(p, IPPROTO_ICMP, from, to, (uint16_t)(8 + quote));
+
+	memset(icmp, 0, 8);
+	icmp[0] = type;
+	icmp[1] = code;
+	memcpy(icmp + 8, about->head + about->l3_offset, quote);
+	parse_packet(p);
 	fill_l4_checksum(p);
 }
 

@@ -70,6 +70,9 @@ void make_tcp(struct packet *p, struct end from, struct end to, uint8_t flags, u
 void make_icmp(struct packet *p, uint8_t type, struct end from, const char *to, uint16_t payload);
 void make_other(
 	struct packet *p, uint8_t protocol, const char *from, const char *to, uint16_t payload);
+/* An ICMP error that quotes the first `quote` bytes of a datagram, with right checksums. */
+void make_icmp_error(struct packet *p, uint8_t type, uint8_t code, const char *from, const char *to,
+	const struct packet *about, uint16_t quote);
 /* Replaces the L4 checksum by the folded sum of the pseudo-header, as a guest with offloads. */
 void make_partial(struct packet *p);
 /* Writes the checksum that a partial one stands for. */
