@@ -214,6 +214,35 @@ static const char *check_counts(const struct nat *nat, const struct tally *tally
 	return NULL;
 }
 
+static uint32_t list_length(const struct outbox *outbox, uint16_t frame)
+{
+	uint32_t length = 0;
+
+	for (; frame != OUTBOX_NONE && length <= OUTBOX_FRAMES; length++)
+		frame = outbox->frames[frame].next;
+	return length;
+}
+
+/* Each frame of the outbox is in one place. */
+static const char *check_outbox(const struct nat *nat)
+{
+	const struct outbox *outbox = &nat->outbox;
+	uint32_t frames = list_length(outbox, outbox->free_head) +
+			  list_length(outbox, outbox->ready_head) +
+			  list_length(outbox, outbox->lent_head);
+
+	for (uint32_t i = 0; i < FRAGMENT_DATAGRAMS; i++) {
+		const struct fragment_datagram *d = &nat->fragments.datagrams[i];
+
+		if (d->state != FRAGMENT_WAITING)
+			continue;
+		if (list_length(outbox, d->waiting_head) != d->waiting_count)
+			return "fragments that wait are counted wrong";
+		frames += d->waiting_count;
+	}
+	return frames == outbox->high ? NULL : "a frame of the outbox is lost or in two lists";
+}
+
 const char *nat_check(const struct nat *nat)
 {
 	struct tally tally;
@@ -229,6 +258,8 @@ const char *nat_check(const struct nat *nat)
 			error = check_ports(nat);
 		if (error == NULL)
 			error = check_counts(nat, &tally);
+		if (error == NULL)
+			error = check_outbox(nat);
 	}
 	tally_fini(&tally);
 	return error;

@@ -157,6 +157,10 @@ static int init_tables(struct nat *nat)
 	if (ret == 0)
 		ret = guests_init(&nat->guests, config->inside_prefix, config->sessions_per_guest,
 			config->new_sessions_per_guest);
+	if (ret == 0)
+		ret = fragments_init(&nat->fragments, random_next(&nat->random));
+	if (ret == 0)
+		ret = outbox_init(&nat->outbox);
 	return ret;
 }
 
@@ -176,7 +180,8 @@ int nat_new(const struct nat_config *config, void *memory, size_t size, uint64_t
 	nat->config.timeouts = timeouts_of(&config->timeouts);
 	nat->inside_mask_be = mask_of(config->inside_prefix);
 	nat->counters = config->counters != NULL ? config->counters : &nat->own_counters;
-	nat_set_now(nat, now_ns);
+	nat->outbox.lent_head = OUTBOX_NONE;
+	nat_begin(nat, now_ns);
 	nat->expire.swept_ticks = nat->now_ticks;
 	fill_timeouts(nat);
 
@@ -206,19 +211,23 @@ void nat_free(struct nat *nat)
 	mapping_table_fini(&nat->mappings);
 	permission_table_fini(&nat->permissions);
 	guests_fini(&nat->guests);
+	fragments_fini(&nat->fragments);
+	outbox_fini(&nat->outbox);
 	free(nat);
 }
 
 bool nat_tick(struct nat *nat, uint64_t now_ns)
 {
-	nat_set_now(nat, now_ns);
+	nat_begin(nat, now_ns);
+	fragment_tick(nat);
 	return expire_tick(nat);
 }
 
 uint16_t nat_take(
 	struct nat *nat, struct packet *packets[], enum nat_verdict verdicts[], uint16_t max)
 {
-	return 0;
+	outbox_reclaim(&nat->outbox);
+	return outbox_take(&nat->outbox, packets, verdicts, max);
 }
 
 const struct nat_counters *nat_counters(const struct nat *nat)

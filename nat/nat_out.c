@@ -7,7 +7,7 @@ void nat_out_burst(struct nat *nat, struct packet *const packets[], enum nat_ver
 {
 	uint64_t hits = 0;
 
-	nat_set_now(nat, now_ns);
+	nat_begin(nat, now_ns);
 	for (uint16_t done = 0; done < count;) {
 		uint16_t left = count - done;
 		uint16_t n = left < BURST_CHUNK ? left : BURST_CHUNK;

@@ -13,9 +13,11 @@
 #include "nat/expire.h"
 #include "nat/flow_memory.h"
 #include "nat/forward.h"
+#include "nat/fragment.h"
 #include "nat/guests.h"
 #include "nat/mapping.h"
 #include "nat/nat.h"
+#include "nat/outbox.h"
 #include "nat/permission.h"
 #include "nat/ports.h"
 #include "nat/random.h"
@@ -45,6 +47,8 @@ struct nat {
 	struct ports ports;
 	struct random random;
 	struct expire expire;
+	struct fragments fragments;
+	struct outbox outbox;
 	struct nat_counters own_counters;
 };
 
@@ -53,8 +57,11 @@ static inline uint32_t nat_ticks(uint64_t ns)
 	return (uint32_t)(ns >> NAT_TICK_SHIFT);
 }
 
-static inline void nat_set_now(struct nat *nat, uint64_t now_ns)
+/* Begins a call of the back end. */
+static inline void nat_begin(struct nat *nat, uint64_t now_ns)
 {
+	if (__builtin_expect(nat->outbox.lent_head != OUTBOX_NONE, 0))
+		outbox_reclaim(&nat->outbox);
 	nat->now_ns = now_ns;
 	nat->now_ticks = nat_ticks(now_ns);
 }

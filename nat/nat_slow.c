@@ -6,6 +6,7 @@
 
 #include "nat/burst.h"
 #include "nat/flows.h"
+#include "nat/fragment.h"
 #include "nat/icmp_error.h"
 
 /* Why a mapping or session could not be had, as the counters name it. */
@@ -81,8 +82,7 @@ static int open_out(struct nat *nat, const struct flow_key *key, enum tcp_event 
 	return 0;
 }
 
-/* A packet of a kind that has sessions, from inside. */
-static enum nat_verdict session_out(
+enum nat_verdict nat_slow_session_out(
 	struct nat *nat, struct packet *p, const struct flow_key *key, enum tcp_event event)
 {
 	uint32_t record = find_live(nat, key, FLOW_OUT);
@@ -116,11 +116,11 @@ enum nat_verdict nat_slow_out(struct nat *nat, struct packet *p)
 	if (is_unroutable(destination_be) || nat_is_inside(nat, destination_be))
 		return nat_refuse(nat, p, NAT_DROP_DESTINATION);
 	if (hit_key(p, FLOW_OUT, &key, &event))
-		return session_out(nat, p, &key, event);
+		return nat_slow_session_out(nat, p, &key, event);
 	if (icmp_error_is(p))
 		return icmp_error_out(nat, p);
 	if (p->flags & (PACKET_FRAGMENT | PACKET_LATER_FRAGMENT))
-		return nat_refuse(nat, p, NAT_DROP_FRAGMENT);
+		return fragment_out(nat, p);
 	return nat_refuse(nat, p, NAT_DROP_PROTOCOL);
 }
 
@@ -187,7 +187,7 @@ static int open_in(struct nat *nat, const struct flow_key *key, enum tcp_event e
 	return 0;
 }
 
-static enum nat_verdict session_in(
+enum nat_verdict nat_slow_session_in(
 	struct nat *nat, struct packet *p, const struct flow_key *key, enum tcp_event event)
 {
 	uint32_t record = find_live(nat, key, FLOW_IN);
@@ -220,8 +220,8 @@ enum nat_verdict nat_slow_in(struct nat *nat, struct packet *p)
 	if (is_unroutable(load32(ip + IPV4_SOURCE)))
 		return nat_refuse(nat, p, NAT_DROP_MALFORMED);
 	if (hit_key(p, FLOW_IN, &key, &event))
-		return session_in(nat, p, &key, event);
+		return nat_slow_session_in(nat, p, &key, event);
 	if (p->flags & (PACKET_FRAGMENT | PACKET_LATER_FRAGMENT))
-		return nat_refuse(nat, p, NAT_DROP_FRAGMENT);
+		return fragment_in(nat, p);
 	return nat_refuse(nat, p, NAT_DROP_PROTOCOL);
 }
