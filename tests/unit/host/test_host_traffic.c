@@ -163,7 +163,7 @@ static void send_out(const char *source, const char payload[PAYLOAD_SIZE])
 static struct sockaddr_in assert_world_gets(const char *payload)
 {
 	struct pollfd poll_fd = {.fd = world_socket, .events = POLLIN};
-	struct sockaddr_in source;
+	struct sockaddr_in source = {0};
 	socklen_t length = sizeof(source);
 	char buffer[64] = "";
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every expression, as nft prints it. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "control/host/nft_batch.h"
+#include "control/host/nft_rule.h"
+#include "tests/unit/host/namespace.h"
+
+static struct mnl_socket *nft_socket;
+static struct nft_batch batch;
+static struct nft_rule rule;
+
+static int set_up(void **state)
+{
+	namespace_new_network();
+	namespace_run("nft 'table ip t { chain c { type nat hook postrouting priority 100; }; }'");
+	nft_socket = mnl_socket_open(NETLINK_NETFILTER);
+	assert_non_null(nft_socket);
+	nft_batch_begin(&batch);
+	nft_rule_begin(&rule, NFPROTO_IPV4, "t", "c");
+	return mnl_socket_bind(nft_socket, 0, MNL_SOCKET_AUTOPID);
+}
+
+static int tear_down(void **state)
+{
+	/* the rule that the test began and did not use */
+	nft_rule_add(&rule, &batch);
+	nft_batch_fini(&batch);
+	return mnl_socket_close(nft_socket);
+}
+
+static int commit(void)
+{
+	int r;
+
+	nft_rule_add(&rule, &batch);
+	r = nft_batch_commit(&batch, nft_socket);
+	nft_batch_fini(&batch);
+	nft_batch_begin(&batch);
+	nft_rule_begin(&rule, NFPROTO_IPV4, "t", "c");
+	return r;
+}
+
+/* Adds the rule, compares it with what nft lists, and begins a new one. */
+static void assert_rule(const char *expected)
+{
+	assert_int_equal(commit(), 0);
+	assert_string_equal(
+		namespace_output("nft -s list chain ip t c | sed '1,3d' | tr -d '\\t}\\n'"),
+		expected);
+	namespace_run("nft flush chain ip t c");
+}
+
+static struct in_addr address_be(const char *text)
+{
+	return (struct in_addr){inet_addr(text)};
+}
+
+static void matches_interfaces(void **state)
+{
+	nft_rule_iifname(&rule, NFT_RULE_EQUAL, "eth0");
+	nft_rule_oifname(&rule, NFT_RULE_DIFFERENT, "fifteen-bytes-x");
+	assert_rule("iifname \"eth0\" oifname != \"fifteen-bytes-x\"");
+	nft_rule_iifname(&rule, NFT_RULE_EQUAL, "sixteen-bytes-xx");
+	assert_int_equal(commit(), -ENAMETOOLONG);
+}
+
+static void matches_addresses(void **state)
+{
+	nft_rule_saddr(&rule, NFT_RULE_EQUAL, address_be("172.16.0.254"), 32);
+	nft_rule_daddr(&rule, NFT_RULE_DIFFERENT, address_be("172.16.0.0"), 24);
+	assert_rule("ip saddr 172.16.0.254 ip daddr != 172.16.0.0/24");
+	/* an odd length, and host bits that do not count */
+	nft_rule_saddr(&rule, NFT_RULE_DIFFERENT, address_be("10.255.255.255"), 11);
+	nft_rule_daddr(&rule, NFT_RULE_EQUAL, address_be("192.0.2.1"), 1);
+	assert_rule("ip saddr != 10.224.0.0/11 ip daddr 128.0.0.0/1");
+}
+
+static void matches_states(void **state)
+{
+	nft_rule_ct_state(&rule, NF_CT_STATE_INVALID_BIT);
+	assert_rule("ct state invalid");
+	nft_rule_ct_state(&rule, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) |
+					 NF_CT_STATE_BIT(IP_CT_RELATED) |
+					 NF_CT_STATE_BIT(IP_CT_NEW));
+	assert_rule("ct state established,related,new");
+}
+
+static void acts(void **state)
+{
+	nft_rule_counter(&rule);
+	nft_rule_accept(&rule);
+	assert_rule("counter accept");
+	nft_rule_drop(&rule);
+	assert_rule("drop");
+	nft_rule_masquerade(&rule);
+	assert_rule("masquerade");
+}
+
+static void flushes(void **state)
+{
+	nft_rule_accept(&rule);
+	assert_int_equal(commit(), 0);
+	nft_rule_flush(&rule, &batch);
+	nft_rule_begin(&rule, NFPROTO_IPV4, "t", "c");
+	nft_rule_drop(&rule);
+	assert_rule("drop");
+}
+
+static void says_what_is_missing(void **state)
+{
+	nft_rule_add(&rule, &batch);
+	nft_batch_fini(&batch);
+	nft_batch_begin(&batch);
+	nft_rule_begin(&rule, NFPROTO_IPV4, "t", "missing");
+	nft_rule_accept(&rule);
+	assert_int_equal(commit(), -ENOENT);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(matches_interfaces, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(matches_addresses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(matches_states, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(acts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(flushes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(says_what_is_missing, set_up, tear_down),
+	};
+
+	namespace_enter();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
