@@ -20,6 +20,9 @@
  * the exclusive lock.
  *
  * We never restore a value that we did not change: an original "1" stays.
+ *
+ * A second lock on the file, of another kind that does not touch the first (an OFD lock), is held
+ * for the moment in which the sysctl is read and written.
  */
 #include "control/host/forwarding.h"
 
@@ -163,17 +166,27 @@ static int forwarding_enter(struct forwarding *forwarding)
 	return forwarding_lock(forwarding, LOCK_SH);
 }
 
-/* Writes '0' or '1' unless that is the value already (/proc/sys may be read-only). */
-static int forwarding_set(char wanted)
+/*
+ * Writes '0' or '1' unless that is the value already (/proc/sys may be read-only). One at a time:
+ * while the kernel waits for its own lock it takes the new value back and tries again, so that
+ * somebody else could read a '1' that is not there yet.
+ */
+static int forwarding_set(const struct forwarding *forwarding, char wanted)
 {
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char value[16];
-	int r = sysctl_read(forwarding_sysctl, value, sizeof(value));
+	int r;
 
-	if (r < 0)
-		return r;
-	if ((value[0] == '0') == (wanted == '0'))
-		return 0;
-	return sysctl_write(forwarding_sysctl, wanted == '0' ? "0" : "1");
+	while (fcntl(forwarding->fd, F_OFD_SETLKW, &lock) < 0)
+		if (errno != EINTR)
+			return -errno;
+	r = sysctl_read(forwarding_sysctl, value, sizeof(value));
+	if (r == 0 && (value[0] == '0') != (wanted == '0'))
+		r = sysctl_write(forwarding_sysctl, wanted == '0' ? "0" : "1");
+	lock.l_type = F_UNLCK;
+	if (fcntl(forwarding->fd, F_OFD_SETLK, &lock) < 0 && r == 0)
+		r = -errno;
+	return r;
 }
 
 int forwarding_hold(const char *run_directory, struct forwarding **ret_forwarding)
@@ -194,7 +207,7 @@ int forwarding_hold(const char *run_directory, struct forwarding **ret_forwardin
 	while (r == 0);
 	if (r < 0)
 		goto fail;
-	r = forwarding_set('1');
+	r = forwarding_set(forwarding, '1');
 	if (r < 0) {
 		forwarding_release(forwarding);
 		return r;
@@ -218,7 +231,7 @@ int forwarding_release(struct forwarding *forwarding)
 	else if (r == 1) {
 		r = forwarding_recorded(forwarding);
 		if (r == '0')
-			r = forwarding_set('0');
+			r = forwarding_set(forwarding, '0');
 		/* What could not be restored stays recorded, for the next one to try. */
 		if (r >= 0)
 			r = unlink(forwarding->path) < 0 ? -errno : 0;

@@ -6,12 +6,14 @@
 #include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,8 +126,11 @@ pid_t namespace_fork(int (*function)(void *), void *argument)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		int status = function(argument);
+		int status;
 
+		/* a test that fails leaves nobody behind */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		status = function(argument);
 		fflush(NULL);
 		_exit(status);
 	}

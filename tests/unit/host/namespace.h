@@ -41,5 +41,8 @@ bool namespace_has_link(const char *name);
 /* Runs `function` in a child process and returns its exit status; a signal is a failure. */
 int namespace_in_child(int (*function)(void *), void *argument);
 
-/* Starts such a child, which ends by itself or by a signal; the caller waits for it. */
+/*
+ * Starts such a child, which ends by itself, by a signal, or with the test program; the caller
+ * waits for it.
+ */
 pid_t namespace_fork(int (*function)(void *), void *argument);

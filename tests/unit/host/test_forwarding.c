@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -208,6 +209,57 @@ static void needs_a_writable_proc(void **state)
 	assert_int_equal(umount("/proc/sys"), 0);
 }
 
+/* Holds, and says so through the pipe. */
+static int hold_and_tell(void *argument)
+{
+	const int *ends = argument;
+	struct forwarding *forwarding;
+
+	if (forwarding_hold(DIRECTORY, &forwarding) < 0 || write(ends[1], "x", 1) != 1)
+		return 1;
+	return forwarding_release(forwarding) < 0 ? 2 : 0;
+}
+
+/*
+ * While somebody writes the sysctl its value means nothing: the kernel shows the new one for a
+ * moment, takes it back when its own lock is busy, and tries again.
+ */
+static void waits_for_the_writer(void **state)
+{
+	struct flock writer = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct forwarding *forwarding;
+	int ends[2], fd, status;
+	struct pollfd told;
+	char path[128];
+	pid_t pid;
+
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	snprintf(path, sizeof(path), "%s", namespace_output("printf %%s " DIRECTORY "/*"));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &writer), 0);
+	assert_int_equal(pipe(ends), 0);
+	told = (struct pollfd){.fd = ends[0], .events = POLLIN};
+	pid = namespace_fork(hold_and_tell, ends);
+	/* until the child stands in line for the lock */
+	while (strcmp(namespace_output("grep -c -e '-> OFDLCK.*:'$(stat -c %%i %s)' ' /proc/locks; "
+				       "true",
+			      path),
+		       "1\n") != 0)
+		assert_int_equal(poll(&told, 1, 0), 0);
+	assert_int_equal(poll(&told, 1, 0), 0);
+	/* the child has a copy of the descriptor: closing ours would not do */
+	writer.l_type = F_UNLCK;
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &writer), 0);
+	close(fd);
+	assert_int_equal(poll(&told, 1, 5000), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(forwarding_release(forwarding), 0);
+}
+
 #define RACERS 8
 #define ROUNDS 400
 
@@ -259,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup(a_child_lets_go, set_up),
 		cmocka_unit_test_setup(refuses, set_up),
 		cmocka_unit_test_setup(needs_a_writable_proc, set_up),
+		cmocka_unit_test_setup(waits_for_the_writer, set_up),
 		cmocka_unit_test_setup(survives_races, set_up),
 	};
 
