@@ -31,8 +31,11 @@ static int check(int fd, const char *path, char *error, size_t size)
 {
 	struct stat status;
 
-	if (fstat(fd, &status) < 0)
-		return -errno;
+	if (fstat(fd, &status) < 0) {
+		int result = -errno;
+		snprintf(error, size, "cannot look at directory %s: %s", path, strerror(-result));
+		return result;
+	}
 	if (status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
 	snprintf(error, size,
@@ -44,33 +47,32 @@ static int check(int fd, const char *path, char *error, size_t size)
 
 int run_directory_open(struct run_directory *ret_directory, char *error, size_t size)
 {
-	struct run_directory directory = {.fd = -1};
-	int result = choose(directory.path, sizeof(directory.path), error, size);
+	char path[RUN_DIRECTORY_CAPACITY] = "";
+	int result = choose(path, sizeof(path), error, size);
 
 	if (result)
 		return result;
 	mode_t mask = umask(0022);
-	int made = mkdir(directory.path, 0755);
+	int made = mkdir(path, 0755);
 	umask(mask);
 	if (made < 0 && errno != EEXIST) {
 		result = -errno;
-		snprintf(error, size, "cannot make directory %s: %s", directory.path,
-			strerror(-result));
+		snprintf(error, size, "cannot make directory %s: %s", path, strerror(-result));
 		return result;
 	}
-	directory.fd = open(directory.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (directory.fd < 0) {
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
 		result = -errno;
-		snprintf(error, size, "cannot open directory %s: %s", directory.path,
-			strerror(-result));
+		snprintf(error, size, "cannot open directory %s: %s", path, strerror(-result));
 		return result;
 	}
-	result = check(directory.fd, directory.path, error, size);
+	result = check(fd, path, error, size);
 	if (result) {
-		close(directory.fd);
+		close(fd);
 		return result;
 	}
-	*ret_directory = directory;
+	memcpy(ret_directory->path, path, sizeof(path));
+	ret_directory->fd = fd;
 	return 0;
 }
 

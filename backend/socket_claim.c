@@ -66,7 +66,7 @@ static const char *split(const char *path, char *directory)
 	const char *slash = strrchr(path, '/');
 
 	if (!slash) {
-		strcpy(directory, ".");
+		memcpy(directory, ".", sizeof("."));
 		return path;
 	}
 	size_t length = slash == path ? 1 : (size_t)(slash - path);
@@ -243,11 +243,12 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 		error = fail(&failure, -ENOMEM, paths[0], "out of memory");
 	for (unsigned int i = 0; !error && i < count; i++) {
 		struct claimed *claimed = &claim->claimed[i];
-		if (strlen(paths[i]) >= sizeof(claimed->path)) {
+		size_t length = strlen(paths[i]);
+		if (length >= sizeof(claimed->path)) {
 			error = fail(&failure, -ENAMETOOLONG, paths[i], "is too long");
 			break;
 		}
-		strcpy(claimed->path, paths[i]);
+		memcpy(claimed->path, paths[i], length + 1);
 		error = name_lock(claimed, &failure);
 		if (!error)
 			error = take_lock(claim, &failure);

@@ -33,6 +33,7 @@ static void check(const struct packet *p)
 		if (p->segments[i].iov_len)
 			sum += base[0] + base[p->segments[i].iov_len - 1];
 	}
+	(void)sum;
 	assert(bytes == p->length);
 }
 

@@ -31,6 +31,7 @@
 #include "tests/unit/host/namespace.h"
 
 #define SOCKET "/run/a.sock"
+#define SOCKET_OPTION "--socket=/run/a.sock"
 #define LIVES_MAX 32
 /* How long the test waits for what must happen, seconds. */
 #define PATIENCE 20
@@ -126,7 +127,7 @@ struct run {
 static int run_monitor(struct run *run, int ready_fd, const char *extra)
 {
 	char number[16];
-	char *argv[] = {"chnet-vhost", "--socket=" SOCKET, "--ready-fd", number, (char *)extra};
+	char *argv[] = {"chnet-vhost", SOCKET_OPTION, "--ready-fd", number, (char *)extra};
 	struct options options;
 	enum options_action action;
 	char error[OPTIONS_ERROR_CAPACITY];
