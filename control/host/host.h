@@ -77,7 +77,7 @@ const char *host_egress(const struct host *host);
 struct in_addr host_egress_address_be(const struct host *host);
 
 /*
- * What stands in the way of guests without being an error, one line each: `index` counts from 0;
- * NULL behind the last one. Valid as long as `host`.
+ * What stands in the way of guests, or of safety, without being an error, one line each: `index`
+ * counts from 0; NULL behind the last one. Valid as long as `host`.
  */
 const char *host_warning(const struct host *host, size_t index);

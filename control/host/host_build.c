@@ -18,6 +18,7 @@
 #include "control/host/address.h"
 #include "control/host/host_mac.h"
 #include "control/host/nft_foreign.h"
+#include "control/host/sysctl.h"
 #include "control/host/watch.h"
 
 static const char need_rights[] = "run as root or with CAP_NET_ADMIN";
@@ -161,6 +162,27 @@ static int check_collision(
 		"the guests' network %s/%u overlaps %s%s/%u on %s: choose another with --host-ip",
 		ours, config->prefix_length, other.route ? "the route to " : "", theirs,
 		other.prefix_length, other.interface);
+}
+
+/*
+ * The network is IPv4 only. With IPv6 on the TAP a guest could announce itself to the host as a
+ * router (accept_ra is on by default), and the host would wake us with announcements of its own.
+ */
+static int leave_out_ipv6(
+	struct host *host, const struct host_config *config, const struct host_error *error)
+{
+	char name[sizeof("net/ipv6/conf//disable_ipv6") + IFNAMSIZ];
+	int r;
+
+	snprintf(name, sizeof(name), "net/ipv6/conf/%s/disable_ipv6", host->tap.name);
+	r = sysctl_write(name, "1");
+	/* -ENOENT: a kernel without IPv6. */
+	if (r < 0 && r != -ENOENT)
+		host_warn(host,
+			"cannot switch off IPv6 on TAP %s (%s): a guest may announce itself to the "
+			"host as a router",
+			host->tap.name, strerror(-r));
+	return 0;
 }
 
 /* MAC, MTU and address of the TAP, which then is switched on. */
@@ -351,6 +373,7 @@ static int (*const steps[])(
 	make_tap,
 	find_tap,
 	check_collision,
+	leave_out_ipv6,
 	set_up_tap,
 	choose_egress,
 	make_rules,

@@ -14,7 +14,8 @@ static int sysctl_open(const char *name, int flags)
 	int length = snprintf(path, sizeof(path), "/proc/sys/%s", name);
 	int fd;
 
-	if (length < 0 || (size_t)length >= sizeof(path) || strstr(name, ".."))
+	/* An interface may be named a..b. */
+	if (length < 0 || (size_t)length >= sizeof(path) || strstr(path, "/../"))
 		return -EINVAL;
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)

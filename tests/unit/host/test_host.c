@@ -103,6 +103,8 @@ static void builds_and_takes_down(void **state)
 	assert_non_null(strstr(namespace_output("ip link show tap0"), ",UP,LOWER_UP"));
 	assert_string_equal(namespace_output("cat /proc/sys/net/ipv4/ip_forward"), "1\n");
 	assert_non_null(strstr(namespace_output("nft list ruleset"), "table ip chnet-tap0"));
+	assert_string_equal(
+		namespace_output("cat /proc/sys/net/ipv6/conf/tap0/disable_ipv6"), "1\n");
 	memcpy(mac, host_mac(host), sizeof(mac));
 	host_down(host);
 	assert_nothing_left();
@@ -277,14 +279,25 @@ static void refuses_without_the_device(void **state)
 static void refuses_a_read_only_proc(void **state)
 {
 	struct host_config config = config_default();
+	struct host *host;
 
 	assert_int_equal(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL), 0);
 	assert_int_equal(mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
 	assert_refused(&config, -EROFS,
 		"cannot switch on forwarding, /proc/sys is read-only here: run 'sysctl -w "
 		"net.ipv4.ip_forward=1' outside of the container");
+	/* with forwarding on already it works, but cannot switch off IPv6 */
 	assert_int_equal(umount("/proc/sys"), 0);
 	assert_nothing_left();
+	namespace_run("echo 1 > /proc/sys/net/ipv4/ip_forward");
+	assert_int_equal(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL), 0);
+	assert_int_equal(mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+	host = up(&config);
+	assert_string_equal(host_warning(host, 0),
+		"cannot switch off IPv6 on TAP tap0 (Read-only file system): a guest may announce "
+		"itself to the host as a router");
+	host_down(host);
+	assert_int_equal(umount("/proc/sys"), 0);
 }
 
 static int up_as_nobody(void *argument)

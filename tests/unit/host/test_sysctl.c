@@ -39,6 +39,8 @@ static void refuses(void **state)
 	assert_int_equal(sysctl_read("net/ipv4/no_such", value, sizeof(value)), -ENOENT);
 	assert_int_equal(sysctl_write("net/ipv4/no_such", "1"), -ENOENT);
 	assert_int_equal(sysctl_read("../version", value, sizeof(value)), -EINVAL);
+	assert_int_equal(sysctl_read("net/../../version", value, sizeof(value)), -EINVAL);
+	assert_int_equal(sysctl_write("net/ipv4/conf/a..b/forwarding", "1"), -ENOENT);
 	assert_int_equal(sysctl_write("net/ipv4/ip_forward", "much"), -EINVAL);
 	/* "0\n" does not fit with a terminator, which is said rather than cut off */
 	assert_int_equal(sysctl_read("net/ipv4/ip_forward", value, sizeof(value)), -ENOSPC);
