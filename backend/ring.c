@@ -120,9 +120,11 @@ static int add_pieces(const struct ring *ring, const struct vring_desc *desc, st
 {
 	uint64_t address = desc->addr;
 	uint64_t left = desc->len;
-	while (left) {
+	/* One without bytes is a piece like any other: a chain of them has an end, too. */
+	do {
 		uint64_t available = 0;
-		uint8_t *host = guest_memory_at(ring->memory, address, left, &available);
+		uint8_t *host = left ? guest_memory_at(ring->memory, address, left, &available)
+				     : (uint8_t *)ring->desc;
 		if (!host) {
 			*ret_reason = DROP_RING_ADDRESS;
 			return -1;
@@ -134,7 +136,7 @@ static int add_pieces(const struct ring *ring, const struct vring_desc *desc, st
 		pieces[count++] = (struct iovec){.iov_base = host, .iov_len = available};
 		address += available;
 		left -= available;
-	}
+	} while (left);
 	return count;
 }
 
@@ -165,6 +167,7 @@ int ring_chain(
 	uint64_t length = 0;
 	uint32_t index = head;
 	uint32_t seen = 0;
+	bool indirect = false; /* not told by table.desc: it may be the ring's own again */
 	int count = 0;
 	enum drop reason;
 
@@ -181,10 +184,11 @@ int ring_chain(
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
 			/* virtio 1.2, 2.7.5.3.1: one table, not nested; what precedes it in the
 			 * ring may be plain descriptors, what follows may not. */
-			if (table.desc != ring->desc || !open_indirect(ring, &desc, &table)) {
+			if (indirect || !open_indirect(ring, &desc, &table)) {
 				reason = DROP_RING_INDIRECT;
 				goto refuse;
 			}
+			indirect = true;
 			index = 0;
 			seen = 0;
 			continue;

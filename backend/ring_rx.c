@@ -44,6 +44,10 @@ static int borrow(struct ring *ring, uint16_t head, struct iovec *pieces, struct
 		p->length < PACKET_HEAD_INITIAL ? (uint16_t)p->length : PACKET_HEAD_INITIAL;
 	int at = take(pieces, 0, &p->vnet, ring->header_length);
 	at = take(pieces, at, p->head, p->head_length);
+	if (count - at > PACKET_SEGMENTS_MAX) {
+		stats_drop(ring->stats, DROP_RING_LENGTH, 1);
+		return -1;
+	}
 	p->segments = &pieces[at];
 	p->segment_count = (uint16_t)(count - at);
 	return count;

@@ -127,6 +127,22 @@ static void check_frame(const struct packet *p, uint32_t length, uint8_t seed)
 		assert_int_equal(bytes[i], (uint8_t)(i + seed));
 }
 
+static struct packet *outgoing(
+	struct fixture *f, uint32_t length, uint8_t seed, uint8_t *rest, struct iovec *segment)
+{
+	struct packet *p = &f->packets[0];
+	memset(p, 0, sizeof(*p));
+	p->length = length;
+	p->head_length = length < 128 ? (uint16_t)length : 128;
+	for (uint32_t i = 0; i < length; i++)
+		*(i < p->head_length ? &p->head[i] : &rest[i - p->head_length]) =
+			(uint8_t)(i + seed);
+	*segment = (struct iovec){rest, length - p->head_length};
+	p->segments = segment;
+	p->segment_count = length > p->head_length;
+	return p;
+}
+
 /* ---- from the guest */
 
 static void rx_one_descriptor(void **state)
@@ -279,6 +295,95 @@ static void rx_indirect_in_indirect(void **state)
 	assert_int_equal(f->stats.drops[DROP_RING_INDIRECT], 1);
 }
 
+/* The ring's own table as the indirect one: nested without an end. */
+static void rx_indirect_is_the_ring(void **state)
+{
+	struct fixture *f = *state;
+	describe(f, 0, DESC_AT, SIZE * sizeof(*f->desc), VRING_DESC_F_INDIRECT, 0);
+	post(f, 0);
+	assert_int_equal(ring_rx_burst(&f->ring, f->packets, PORT_BURST), 0);
+	ring_rx_done(&f->ring);
+	assert_int_equal(f->stats.drops[DROP_RING_INDIRECT], 1);
+	assert_int_equal(f->used->idx, 1);
+}
+
+/* A chain of `count` pieces in an indirect table: `first` bytes, then one byte each. */
+static void post_pieces(struct fixture *f, uint32_t first, uint32_t count)
+{
+	struct vring_desc *table = (void *)(f->memory + TABLE_AT);
+	for (uint32_t i = 0; i < count; i++)
+		table[i] = (struct vring_desc){
+			.addr = GUEST_BASE + DATA_AT + (i ? first + i - 1 : 0),
+			.len = i ? 1 : first,
+			.flags = i + 1 < count ? VRING_DESC_F_NEXT : 0,
+			.next = (uint16_t)(i + 1),
+		};
+	describe(f, 0, TABLE_AT, count * (uint32_t)sizeof(*table), VRING_DESC_F_INDIRECT, 0);
+	post(f, 0);
+}
+
+/* Ports have room for PACKET_SEGMENTS_MAX segments behind the head, and for no more. */
+static void rx_pieces_fit_into_segments(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t firsts[] = {HEADER, HEADER + 1, HEADER + 127, HEADER + 128, HEADER + 129};
+	for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
+		for (uint32_t count = 250; count < 270; count++) {
+			uint32_t length = firsts[i] - HEADER + count - 1;
+			fill_frame(f, DATA_AT, length, 7);
+			post_pieces(f, firsts[i], count);
+			uint16_t frames = ring_rx_burst(&f->ring, f->packets, PORT_BURST);
+			if (count <= PACKET_SEGMENTS_MAX)
+				assert_int_equal(frames, 1);
+			if (frames) {
+				assert_in_range(
+					f->packets[0].segment_count, 1, PACKET_SEGMENTS_MAX);
+				check_frame(&f->packets[0], length, 7);
+			}
+			ring_rx_done(&f->ring);
+		}
+	}
+	assert_true(f->stats.drops[DROP_RING_LENGTH] > 0);
+	assert_false(f->ring.broken);
+}
+
+/* Descriptors without bytes are followed, but not for longer than others. */
+static void descriptors_of_no_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct vring_desc *table = (void *)(f->memory + TABLE_AT);
+	uint8_t rest[2000];
+	struct iovec segment;
+	for (uint16_t i = 0; i < 300; i++)
+		table[i] = (struct vring_desc){0, 0, VRING_DESC_F_NEXT, (uint16_t)(i + 1)};
+	table[300] = (struct vring_desc){GUEST_BASE + DATA_AT, HEADER + 60, 0, 0};
+	fill_frame(f, DATA_AT, 60, 1);
+	table[0].next = 50;
+	describe(f, 0, TABLE_AT, 301 * sizeof(*table), VRING_DESC_F_INDIRECT, 0);
+	post(f, 0);
+	assert_int_equal(ring_rx_burst(&f->ring, f->packets, PORT_BURST), 1);
+	check_frame(&f->packets[0], 60, 1);
+	ring_rx_done(&f->ring);
+
+	table[0].next = 1;
+	post(f, 0);
+	assert_int_equal(ring_rx_burst(&f->ring, f->packets, PORT_BURST), 0);
+	ring_rx_done(&f->ring);
+	assert_int_equal(f->stats.drops[DROP_RING_LENGTH], 1);
+
+	/* Receive buffers without bytes: as many are used up as a frame may have. */
+	struct packet *p = outgoing(f, 100, 5, rest, &segment);
+	describe(f, 2, DATA_AT, 0, VRING_DESC_F_WRITE, 0);
+	describe(f, 3, DATA_AT, 300, VRING_DESC_F_WRITE, 0);
+	post(f, 2);
+	post(f, 3);
+	assert_int_equal(ring_tx_burst(&f->ring, &p, 1), 1);
+	ring_tx_flush(&f->ring);
+	assert_int_equal(f->used->idx, 4);
+	assert_int_equal(f->used->ring[2].len, 0);
+	assert_int_equal(f->used->ring[3].len, HEADER + 100);
+}
+
 static void rx_avail_jumps(void **state)
 {
 	struct fixture *f = *state;
@@ -292,22 +397,6 @@ static void rx_avail_jumps(void **state)
 }
 
 /* ---- to the guest */
-
-static struct packet *outgoing(
-	struct fixture *f, uint32_t length, uint8_t seed, uint8_t *rest, struct iovec *segment)
-{
-	struct packet *p = &f->packets[0];
-	memset(p, 0, sizeof(*p));
-	p->length = length;
-	p->head_length = length < 128 ? (uint16_t)length : 128;
-	for (uint32_t i = 0; i < length; i++)
-		*(i < p->head_length ? &p->head[i] : &rest[i - p->head_length]) =
-			(uint8_t)(i + seed);
-	*segment = (struct iovec){rest, length - p->head_length};
-	p->segments = segment;
-	p->segment_count = length > p->head_length;
-	return p;
-}
 
 static void tx_one_buffer(void **state)
 {
@@ -502,6 +591,9 @@ int main(void)
 		RING_TEST(rx_index_wraps),
 		RING_TEST(rx_refusals),
 		RING_TEST(rx_indirect_in_indirect),
+		RING_TEST(rx_indirect_is_the_ring),
+		RING_TEST(rx_pieces_fit_into_segments),
+		RING_TEST(descriptors_of_no_bytes),
 		RING_TEST(rx_avail_jumps),
 		RING_TEST(tx_one_buffer),
 		RING_TEST(tx_mergeable),
