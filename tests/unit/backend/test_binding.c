@@ -243,21 +243,45 @@ static void test_set(void **state)
 	assert_int_equal(binding_reserve_ip(&binding, ip(252)), -ENOSPC);
 }
 
+/* Addresses without order, so that some meet in the hash sets. */
+static uint64_t scattered_mac(uint32_t number)
+{
+	uint32_t mixed = (number + 1) * 0x85ebca6bU;
+
+	mixed ^= mixed >> 15;
+	mixed *= 0xc2b2ae35U;
+	return 2 | (uint64_t)mixed << 8;
+}
+
+static uint32_t scattered_ip(uint32_t number)
+{
+	return (uint32_t)(scattered_mac(number) >> 9) | 1;
+}
+
 /* As many bindings as there are ports: every one is found. */
 static void test_full(void **state)
 {
 	binding_init(&binding);
 	for (uint8_t i = 0; i < PORT_MAX; i++)
-		assert_int_equal(binding_set(&binding, i, mac(i), ip(i + 1)), 0);
+		assert_int_equal(binding_set(&binding, i, scattered_mac(i), scattered_ip(i)), 0);
 	for (uint8_t i = 0; i < PORT_MAX; i++) {
 		for (uint8_t k = 0; k < PORT_MAX; k++) {
-			struct packet p = datagram(mac(i), ip(k + 1));
+			struct packet p = datagram(scattered_mac(i), scattered_ip(k));
 			enum binding_result r = binding_check(&binding, i, &p);
 
 			assert_int_equal(r, i == k ? BINDING_OK : BINDING_SPOOFED_IP);
 			r = binding_check(&binding, k, &p);
 			assert_int_equal(r, i == k ? BINDING_OK : BINDING_SPOOFED_MAC);
 		}
+	}
+	/* A port without a binding of its own meets all of the others. */
+	assert_int_equal(binding_set(&binding, 0, 0, 0), 0);
+	for (uint8_t i = 1; i < PORT_MAX; i++) {
+		struct packet p = datagram(scattered_mac(i), scattered_ip(0));
+
+		assert_int_equal(binding_check(&binding, 0, &p), BINDING_SPOOFED_MAC);
+		p = datagram(scattered_mac(0), scattered_ip(i));
+		assert_int_equal(binding_check(&binding, 0, &p), BINDING_SPOOFED_IP);
 	}
 }
 

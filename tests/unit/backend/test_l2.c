@@ -45,6 +45,7 @@ static void test_learn_and_move(void **state)
 {
 	struct l2_table *table = *state;
 
+	assert_int_equal(table->seed, SEED);
 	assert_int_equal(l2_lookup(table, mac(1)), PORT_NONE);
 	assert_int_equal(l2_learn(table, mac(1), 0, T0), L2_LEARNED_NEW);
 	assert_int_equal(l2_learn(table, mac(2), 64, T0), L2_LEARNED_NEW);
@@ -98,6 +99,42 @@ static void test_ageing(void **state)
 	assert_int_equal(l2_lookup(table, mac(3)), 3);
 }
 
+/* A move is a sign of life. */
+static void test_ageing_after_a_move(void **state)
+{
+	struct l2_table *table = *state;
+
+	l2_tick(table, T0);
+	l2_learn(table, mac(1), 1, T0);
+	assert_int_equal(l2_learn(table, mac(1), 2, T0 + 200 * S), L2_LEARNED_MOVED);
+	l2_tick(table, T0 + 499 * S);
+	assert_int_equal(l2_lookup(table, mac(1)), 2);
+	l2_tick(table, T0 + 599 * S);
+	assert_int_equal(l2_lookup(table, mac(1)), PORT_NONE);
+}
+
+/* An eighth of the table a second, however often it is called. */
+static void test_tick_is_bounded(void **state)
+{
+	struct l2_table *table = *state;
+	uint64_t aged;
+
+	for (uint32_t i = 0; i < 200; i++)
+		l2_learn(table, mac(i), 1, T0);
+	l2_tick(table, T0 + 299 * S);
+	assert_int_equal(table->counters.aged, 0);
+	for (uint64_t i = 0; i < 8; i++) {
+		aged = table->counters.aged;
+		l2_tick(table, T0 + (300 + i) * S);
+		assert_true(table->counters.aged > aged && table->counters.aged < aged + 100);
+		aged = table->counters.aged;
+		l2_tick(table, T0 + (300 + i) * S + S / 2);
+		assert_int_equal(table->counters.aged, aged);
+	}
+	assert_int_equal(aged, 200);
+	assert_int_equal(table->port_addresses[1], 0);
+}
+
 /* A guest that floods with addresses gets its share and disturbs nobody. */
 static void test_limit_of_a_port(void **state)
 {
@@ -114,6 +151,7 @@ static void test_limit_of_a_port(void **state)
 	assert_int_equal(l2_learn(table, mac(1), 2, T0), L2_LEARNED_NEW);
 	assert_int_equal(l2_learn(table, mac(1), 1, T0), L2_LEARNED_LIMIT);
 	assert_int_equal(l2_lookup(table, mac(1)), 2);
+	assert_int_equal(table->counters.refused, 100001 - L2_PORT_ADDRESSES_MAX);
 }
 
 /* Many ports that flood: buckets are full, and still a port with one address has its place. */
@@ -213,6 +251,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_learn_and_move, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_group_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ageing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ageing_after_a_move, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tick_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limit_of_a_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_table, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reserved, setup, teardown),

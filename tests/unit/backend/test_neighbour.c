@@ -99,7 +99,9 @@ static void test_learn(void **state)
 	assert_at(table, 2, 2, 3, T0);
 	neighbour_learn_arp(table, ip(2), mac(9), 9, T0 + S);
 	assert_at(table, 2, 9, 9, T0);
-	assert_int_equal(neighbour_counters(table)->moved, 1);
+	neighbour_learn_arp(table, ip(2), mac(9), 8, T0 + S);
+	assert_at(table, 2, 9, 8, T0);
+	assert_int_equal(neighbour_counters(table)->moved, 2);
 	assert_int_equal(neighbour_counters(table)->learnt, 2);
 }
 

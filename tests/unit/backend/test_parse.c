@@ -51,6 +51,10 @@ static const char padded_frame[] =
 	"5254001234575254001234560800450000201234000040111074ac100002ac10000300090009000c"
 	"4338313233340000000000000000000000000000";
 
+static const char long_udp_frame[] =
+	"52540012345752540012345608004500003a123400004011105aac100002ac10000303e800350026"
+	"0000000000000000000000000000000000000000000000000000000000000000";
+
 /* Offsets into an untagged frame with an IPv4 header of 20 bytes. */
 #define IP 14
 #define L4 34
@@ -80,6 +84,7 @@ static const struct parse_case cases[] = {
 	{"arp", arp_request_frame, PACKET_ARP | PACKET_BROADCAST, 0x0806, 14, 0, 0, 0},
 	{"ipv6", ipv6_frame, PACKET_IPV6, 0x86dd, 14, 0, 0, 0},
 	{"two tags", qinq_frame, 0, 0x8100, 18, 0, 0, 0},
+	{"long udp", long_udp_frame, PACKET_IPV4 | PACKET_L4, 0x0800, 14, 34, 17, 58},
 	{"padded", padded_frame, PACKET_IPV4 | PACKET_L4, 0x0800, 14, 34, 17, 32},
 };
 
@@ -108,6 +113,13 @@ static void test_known_frames(void **state)
 
 			f->packet.port = 3;
 			f->packet.reason = 4;
+			/* What an earlier packet left behind. */
+			f->packet.flags = 0xffff;
+			f->packet.l3_offset = 0xffff;
+			f->packet.l4_offset = 0xffff;
+			f->packet.ethertype = 0xffff;
+			f->packet.l4_protocol = 0xff;
+			f->packet.l3_length = 0xffff;
 			parse_packet(&f->packet);
 			assert_parsed(&f->packet, &cases[i]);
 			assert_int_equal(f->packet.port, 3);
@@ -130,7 +142,7 @@ static void test_truncated(void **state)
 			const struct packet *p = &f->packet;
 
 			parse_packet(&f->packet);
-			if (length < 14)
+			if (length < cases[i].l3_offset)
 				assert_int_equal(p->flags & ~PACKET_BROADCAST, PACKET_MALFORMED);
 			if ((p->flags & PACKET_IPV4) != 0)
 				assert_true(p->l3_offset + p->l3_length <= length);
@@ -184,6 +196,19 @@ static const struct lie lies[] = {
 	{"TCP header of 20 bytes", tcp_frame, L4 + 12, 0x50, PACKET_IPV4 | PACKET_L4},
 	{"TCP cut", tcp_frame, IP + 3, 39, PACKET_IPV4},
 	{"ICMP cut", icmp_frame, IP + 3, 27, PACKET_IPV4},
+	{"UDP of 7 bytes", long_udp_frame, L4 + 5, 7, PACKET_IPV4},
+	{"UDP of 8 bytes", long_udp_frame, L4 + 5, 8, PACKET_IPV4 | PACKET_L4},
+	{"UDP as long as the datagram", long_udp_frame, L4 + 5, 38, PACKET_IPV4 | PACKET_L4},
+	{"UDP longer than the datagram", long_udp_frame, L4 + 5, 39, PACKET_IPV4},
+	{"datagram longer than the frame", long_udp_frame, IP + 3, 59, PACKET_MALFORMED},
+	{"datagram shorter than its header", long_udp_frame, IP + 3, 19, PACKET_MALFORMED},
+	{"header of 24 bytes", long_udp_frame, IP, 0x46, PACKET_IPV4},
+	{"version 6", long_udp_frame, IP, 0x65, PACKET_MALFORMED},
+	{"first fragment", long_udp_frame, IP + 6, 0x20, PACKET_IPV4 | PACKET_L4 | PACKET_FRAGMENT},
+	{"to everybody", long_udp_frame, 0, 0x53, PACKET_IPV4 | PACKET_L4 | PACKET_BROADCAST},
+	{"ICMP", long_udp_frame, IP + 9, 1, PACKET_IPV4 | PACKET_L4},
+	{"GRE", long_udp_frame, IP + 9, 47, PACKET_IPV4},
+	{"as TCP, without data offset", long_udp_frame, IP + 9, 6, PACKET_IPV4},
 	{"fragment far behind", later_fragment_frame, IP + 6, 0x1f,
 		PACKET_IPV4 | PACKET_FRAGMENT | PACKET_LATER_FRAGMENT},
 	{"ARP hardware IEEE 802", arp_request_frame, IP + 1, 6,
@@ -200,15 +225,17 @@ static void test_lies(void **state)
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		uint32_t length = frame_hex(lies[i].frame, bytes, sizeof(bytes));
-		struct frame *f;
 
 		bytes[lies[i].offset] = lies[i].value;
-		f = frame_new(bytes, length, 20, 11);
-		parse_packet(&f->packet);
-		if (f->packet.flags != lies[i].flags)
-			print_message("%s: flags %#x\n", lies[i].name, f->packet.flags);
-		assert_int_equal(f->packet.flags, lies[i].flags);
-		frame_free(f);
+		for (uint32_t head = 0; head <= length; head++) {
+			struct frame *f = frame_new(bytes, length, head, 11);
+
+			parse_packet(&f->packet);
+			if (f->packet.flags != lies[i].flags)
+				print_message("%s: flags %#x\n", lies[i].name, f->packet.flags);
+			assert_int_equal(f->packet.flags, lies[i].flags);
+			frame_free(f);
+		}
 	}
 }
 
@@ -231,6 +258,48 @@ static void test_ping_of_death(void **state)
 	parse_packet(&f->packet);
 	assert_int_equal(f->packet.flags, PACKET_IPV4 | PACKET_FRAGMENT | PACKET_LATER_FRAGMENT);
 	frame_free(f);
+}
+
+/* Nothing behind the headers: at the very end of the datagram, which ends the frame or does not. */
+static void test_bare_headers(void **state)
+{
+	static const struct {
+		uint8_t protocol;
+		uint8_t length; /* of the L4 header, bytes */
+		uint16_t flags;
+	} bare[] = {
+		{6, 20, PACKET_IPV4 | PACKET_L4},
+		{17, 8, PACKET_IPV4 | PACKET_L4},
+		{1, 8, PACKET_IPV4 | PACKET_L4},
+		{6, 19, PACKET_IPV4},
+		{17, 7, PACKET_IPV4},
+		{1, 7, PACKET_IPV4},
+		{17, 0, PACKET_IPV4},
+	};
+
+	for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++) {
+		uint32_t end = L4 + bare[i].length;
+		uint8_t bytes[100] = {0};
+
+		bytes[12] = 0x08;
+		bytes[IP] = 0x45;
+		bytes[IP + 3] = (uint8_t)(end - IP);
+		bytes[IP + 9] = bare[i].protocol;
+		if (bare[i].protocol == 6)
+			bytes[L4 + 12] = 0x50;
+		else
+			bytes[L4 + 5] = 8;
+		for (uint32_t length = end; length <= sizeof(bytes); length += 100 - end) {
+			for (uint32_t head = 0; head <= length; head++) {
+				struct frame *f = frame_new(bytes, length, head, 5);
+
+				parse_packet(&f->packet);
+				assert_int_equal(f->packet.flags, bare[i].flags);
+				assert_int_equal(f->packet.l3_length, end - IP);
+				frame_free(f);
+			}
+		}
+	}
 }
 
 /* The longest headers that there are: a tag, 60 bytes of IPv4, 60 bytes of TCP. */
@@ -276,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_ping_of_death),
+		cmocka_unit_test(test_bare_headers),
 		cmocka_unit_test(test_longest_headers),
 		cmocka_unit_test(test_ipv4_checksum),
 	};

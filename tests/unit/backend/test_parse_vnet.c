@@ -253,19 +253,19 @@ static void test_extension_headers(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint32_t extensions = (uint32_t)cases[i].count * 8;
-		uint32_t length = 14 + 40 + extensions + 20 + 100;
+		uint32_t length = 14 + 40 + extensions + 32 + 100;
 		struct frame *f;
 
 		memset(bytes, 0, sizeof(bytes));
 		bytes[12] = 0x86;
 		bytes[13] = 0xdd;
 		bytes[14] = 0x60;
-		bytes[14 + 4] = (uint8_t)((extensions + 120) >> 8);
-		bytes[14 + 5] = (uint8_t)(extensions + 120);
+		bytes[14 + 4] = (uint8_t)((extensions + 132) >> 8);
+		bytes[14 + 5] = (uint8_t)(extensions + 132);
 		bytes[14 + 6] = extensions == 0 ? 6 : 60;
 		for (uint32_t at = 54; at < 54 + extensions; at += 8)
 			bytes[at] = at + 8 == 54 + extensions ? 6 : 60;
-		bytes[54 + extensions + 12] = 0x50;
+		bytes[54 + extensions + 12] = 0x80;
 		f = frame_new(bytes, length, 60, 50);
 		f->packet.vnet = (struct virtio_net_hdr_v1){
 			.flags = NEEDS_CSUM,
@@ -277,7 +277,70 @@ static void test_extension_headers(void **state)
 		parse_packet(&f->packet);
 		assert_int_equal(parse_vnet(&f->packet), cases[i].result);
 		if (cases[i].result == 0)
-			assert_int_equal(f->packet.vnet.hdr_len, 54 + extensions + 20);
+			assert_int_equal(f->packet.vnet.hdr_len, 54 + extensions + 32);
+		if (cases[i].result == 0)
+			assert_true(f->packet.head_length >= 54 + extensions + 32);
+		frame_free(f);
+	}
+}
+
+/* The authentication header counts its length otherwise (RFC 4302, 2.2). */
+static void test_authentication_header(void **state)
+{
+	uint8_t whole[256], partial[256];
+	const struct offload_frame *o = &offload_frames[OFFLOAD_UDP6];
+	uint32_t length = offload_frame_load(o, whole, partial, sizeof(whole));
+
+	/* 8 bytes and 16 bytes of options become one header of 24 bytes. */
+	partial[14 + 6] = 51;
+	partial[54] = 17;
+	for (int units = 3; units <= 5; units++) {
+		struct frame *f;
+
+		partial[55] = (uint8_t)units;
+		f = frame_new(partial, length, 60, 33);
+		f->packet.vnet = offload_frame_vnet(o);
+		parse_packet(&f->packet);
+		if (units == 4) {
+			assert_int_equal(parse_vnet(&f->packet), 0);
+			assert_vnet(&f->packet, offload_frame_vnet(o));
+		} else if (parse_vnet(&f->packet) == 0) {
+			/* The sum is not where a UDP header has it: completed at best. */
+			assert_vnet(&f->packet, (struct virtio_net_hdr_v1){0});
+		}
+		frame_free(f);
+	}
+}
+
+/* No payload: a SYN, an empty UDP datagram. */
+static void test_bare_headers(void **state)
+{
+	static const struct {
+		int frame;
+		uint16_t length_field; /* of IPv4 or IPv6, offset in the frame */
+		uint8_t length_value;
+		uint32_t length; /* of the frame */
+	} bare[] = {
+		{OFFLOAD_TCP4, 14 + 3, 20 + 32, 14 + 20 + 32},
+		{OFFLOAD_UDP4, 14 + 3, 20 + 8, 14 + 20 + 8},
+		{OFFLOAD_TCP6, 14 + 5, 20, 14 + 40 + 20},
+		{OFFLOAD_UDP6, 14 + 5, 24 + 8, 14 + 40 + 24 + 8},
+	};
+	uint8_t whole[256], partial[256];
+
+	for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++) {
+		const struct offload_frame *o = &offload_frames[bare[i].frame];
+		struct frame *f;
+
+		offload_frame_load(o, whole, partial, sizeof(whole));
+		partial[bare[i].length_field] = bare[i].length_value;
+		if (o->protocol == 17)
+			partial[o->csum_start + 5] = 8;
+		f = frame_new(partial, bare[i].length, 30, 33);
+		f->packet.vnet = offload_frame_vnet(o);
+		parse_packet(&f->packet);
+		assert_int_equal(parse_vnet(&f->packet), 0);
+		assert_vnet(&f->packet, offload_frame_vnet(o));
 		frame_free(f);
 	}
 }
@@ -310,6 +373,8 @@ int main(void)
 		cmocka_unit_test(test_gso),
 		cmocka_unit_test(test_lying_frames),
 		cmocka_unit_test(test_extension_headers),
+		cmocka_unit_test(test_authentication_header),
+		cmocka_unit_test(test_bare_headers),
 		cmocka_unit_test(test_cut_behind_datagram),
 	};
 

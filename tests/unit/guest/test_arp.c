@@ -171,6 +171,10 @@ static void test_request(void **state)
 	assert_int_equal(parsed.flags, p.flags);
 	assert_int_equal(parsed.l3_offset, p.l3_offset);
 	assert_int_equal(parsed.ethertype, p.ethertype);
+	assert_int_equal(parsed.l4_offset, p.l4_offset);
+	assert_int_equal(parsed.l4_protocol, p.l4_protocol);
+	assert_int_equal(parsed.l3_length, p.l3_length);
+	assert_null(p.segments);
 	assert_int_equal(p.vnet.flags | p.vnet.gso_type, 0);
 }
 
