@@ -22,6 +22,8 @@
  * socket listens, or by the library's one thread. */
 static struct vhost_port *ports[PORT_MAX];
 static struct vhost_port *by_vid[RTE_MAX_VHOST_DEVICE];
+/* A connection that came while the port still had one: see connected(). */
+static struct vhost_port *waiting[RTE_MAX_VHOST_DEVICE];
 
 uint64_t vhost_port_features(bool control_queue)
 {
@@ -268,11 +270,25 @@ static enum rte_vhost_msg_result prepare(struct vhost_port *port, struct vhost_m
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
+/* The port that a connection speaks for; NULL when it is turned away. */
+static struct vhost_port *claim(int vid)
+{
+	struct vhost_port *port = waiting[vid];
+	if (!port)
+		return by_vid[vid];
+	if (port->vid >= 0)
+		return NULL;
+	waiting[vid] = NULL;
+	by_vid[vid] = port;
+	port->vid = vid;
+	return port;
+}
+
 static enum rte_vhost_msg_result before_message(int vid, void *data)
 {
-	struct vhost_port *port = by_vid[vid];
+	struct vhost_port *port = claim(vid);
 	if (!port)
-		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+		return RTE_VHOST_MSG_RESULT_ERR; /* the library hangs up */
 	sigbus_message(port->port.index, true);
 	pthread_mutex_lock(&port->lock);
 	enum rte_vhost_msg_result result = prepare(port, data);
@@ -342,16 +358,15 @@ static int connected(int vid)
 		struct vhost_port *port = ports[i];
 		if (!port || strcmp(port->path, path) != 0)
 			continue;
-		/* One device, one driver: a second front end is turned away. */
-		if (port->vid >= 0)
+		if (rte_vhost_extern_callback_register(vid, &hooks, NULL))
 			return -1;
-		port->vid = vid;
-		by_vid[vid] = port;
-		if (rte_vhost_extern_callback_register(vid, &hooks, NULL)) {
-			by_vid[vid] = NULL;
-			port->vid = -1;
-			return -1;
-		}
+		/*
+		 * One device, one driver: a second front end is turned away. But whether it is the
+		 * second shows only with its first message: when a VMM hangs up and connects again
+		 * at once, the library may accept before it reads the hang-up (it looks at its
+		 * descriptors in the order in which it got them).
+		 */
+		waiting[vid] = port;
 		return 0;
 	}
 	return -1;
@@ -360,6 +375,7 @@ static int connected(int vid)
 static void disconnected(int vid)
 {
 	struct vhost_port *port = by_vid[vid];
+	waiting[vid] = NULL;
 	if (!port)
 		return;
 	pthread_mutex_lock(&port->lock);
@@ -420,6 +436,9 @@ void vhost_port_fini(struct vhost_port *port)
 	forget_memory(port);
 	if (port->vid >= 0)
 		by_vid[port->vid] = NULL;
+	for (unsigned int i = 0; i < RTE_MAX_VHOST_DEVICE; i++)
+		if (waiting[i] == port)
+			waiting[i] = NULL;
 	ports[port->port.index] = NULL;
 	pthread_mutex_destroy(&port->lock);
 	port->path[0] = 0;

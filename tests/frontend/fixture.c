@@ -22,6 +22,8 @@
 #define ARGUMENTS_MAX 32
 /* Turns of the worker's loop that a fence is worth are more than one for each exchange. */
 #define FENCE_EXCHANGES 8
+/* Frames that fixture_stream() sends at a time. */
+#define STREAM_BURST 32
 #define NUMBERED_MIN (FRAMES_ETHERNET + 4)
 
 /* One at a time; too large for a stack. */
@@ -124,6 +126,29 @@ void fixture_check_alive(struct fixture *fixture)
 	assert_int_equal(dataplane_of(fixture), fixture->dataplane);
 }
 
+unsigned int fixture_count_fds(struct fixture *fixture)
+{
+	char path[64];
+	unsigned int count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", fixture->dataplane);
+	DIR *directory = opendir(path);
+	assert_non_null(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+uint64_t fixture_counter(struct fixture *fixture, const char *name)
+{
+	uint64_t value = 0;
+	int error = backend_process_counter(&fixture->backend, name, &value);
+	if (error)
+		fail_msg("counter %s: %s", name, strerror(-error));
+	return value;
+}
+
 struct frames_end fixture_end(unsigned int index, uint16_t port)
 {
 	return (struct frames_end){
@@ -183,6 +208,33 @@ void fixture_pass(struct fixture *fixture, unsigned int from, unsigned int to, u
 	fixture_number(fixture, &frame, from, fixture_end(to, 0).mac, length);
 	fixture_send(fixture, from, &frame);
 	fixture_expect(fixture, to, &frame);
+}
+
+void fixture_stream(struct fixture *fixture, unsigned int from, unsigned int to, uint32_t count)
+{
+	static struct driver_frame burst[STREAM_BURST];
+	struct driver *driver = &fixture->ports[from].driver;
+	/* No more than the receiver has buffers for: what does not fit is rightly dropped. */
+	const struct driver *receiver = &fixture->ports[to].driver;
+	uint32_t buffer = receiver->options.rx_buffer;
+	uint32_t most = receiver->rx_slots / ((DRIVER_HEADER_LENGTH + 1514 + buffer - 1) / buffer);
+
+	assert_true(most > 0);
+	if (most > STREAM_BURST)
+		most = STREAM_BURST;
+	for (uint32_t done = 0; done < count;) {
+		uint32_t size = count - done < most ? count - done : most;
+		for (uint32_t i = 0; i < size; i++) {
+			fixture_number(fixture, &burst[i], from, fixture_end(to, 0).mac,
+				60 + (done + i) % (1514 - 60 + 1));
+			assert_int_equal(
+				driver_queue(driver, &burst[i], deadline_in(DEADLINE_STEP_MS)), 0);
+		}
+		driver_publish(driver);
+		for (uint32_t i = 0; i < size; i++)
+			fixture_expect(fixture, to, &burst[i]);
+		done += size;
+	}
 }
 
 void fixture_introduce(struct fixture *fixture)

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "tests/frontend/backend_process.h"
+#include "tests/frontend/deadline.h"
 #include "tests/frontend/frames.h"
 #include "tests/frontend/frontend.h"
 
@@ -61,6 +62,12 @@ void fixture_accept_new_dataplane(struct fixture *fixture);
 /* The data plane is the one that was started. */
 void fixture_check_alive(struct fixture *fixture);
 
+/* Open descriptors of the data plane. */
+unsigned int fixture_count_fds(struct fixture *fixture);
+
+/* A counter of the program, by its whole name; it must not be zero any more. */
+uint64_t fixture_counter(struct fixture *fixture, const char *name);
+
 struct frames_end fixture_end(unsigned int index, uint16_t port);
 
 /*
@@ -81,6 +88,9 @@ void fixture_receive(struct fixture *fixture, unsigned int to, struct driver_fra
 
 /* Sends one numbered unicast frame of `length` bytes and expects it at the other guest. */
 void fixture_pass(struct fixture *fixture, unsigned int from, unsigned int to, uint32_t length);
+
+/* The same `count` times in bursts, the frames' lengths running from 60 to 1514. */
+void fixture_stream(struct fixture *fixture, unsigned int from, unsigned int to, uint32_t count);
 
 /* Makes every plugged guest's address known: each broadcasts once, and all the others get it. */
 void fixture_introduce(struct fixture *fixture);

@@ -6,12 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/frontend/deadline.h"
+
 /* What Cloud Hypervisor takes of the protocol features. */
 #define PROTOCOL_WANTED                                                                          \
 	(FRONTEND_BIT(CLIENT_PROTOCOL_MQ) | FRONTEND_BIT(CLIENT_PROTOCOL_LOG_SHMFD) |            \
 		FRONTEND_BIT(CLIENT_PROTOCOL_REPLY_ACK) | FRONTEND_BIT(CLIENT_PROTOCOL_CONFIG) | \
 		FRONTEND_BIT(CLIENT_PROTOCOL_CONFIGURE_MEM_SLOTS) |                              \
 		FRONTEND_BIT(CLIENT_PROTOCOL_DEVICE_STATE))
+
+/* Cloud Hypervisor's pause between two attempts. */
+#define RECONNECT_PAUSE_NS 100000000
 
 /* A base that no ring of a test is ever at. */
 #define STALE_BASE 0x5a5a
@@ -255,6 +260,24 @@ int frontend_activate(struct frontend *frontend)
 	 */
 	int error = driver_post_all(&frontend->driver);
 	return error ? error : frontend_resume(frontend);
+}
+
+int frontend_reconnect(struct frontend *frontend, const char *path)
+{
+	uint64_t deadline = deadline_in(DEADLINE_STEP_MS);
+	const struct timespec pause = {.tv_nsec = RECONNECT_PAUSE_NS};
+
+	frontend_disconnect(frontend);
+	for (;;) {
+		int error = frontend_connect(frontend, path);
+		if (!error)
+			return frontend_resume(frontend);
+		if (error != -ENOENT && error != -ECONNREFUSED)
+			return error;
+		if (deadline_now_ns() >= deadline)
+			return -ETIMEDOUT;
+		nanosleep(&pause, NULL);
+	}
 }
 
 int frontend_reset(struct frontend *frontend)

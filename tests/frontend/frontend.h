@@ -84,6 +84,12 @@ int frontend_activate(struct frontend *frontend);
 /* Sets the rings up as they are, as Cloud Hypervisor does after it had to connect again. */
 int frontend_resume(struct frontend *frontend);
 
+/*
+ * What Cloud Hypervisor does when the back end has hung up: tries to connect every 100 ms, as long
+ * as nobody listens, and resumes. 0, -ETIMEDOUT, or the error that ends it.
+ */
+int frontend_reconnect(struct frontend *frontend, const char *path);
+
 /* The guest's driver stops: for each ring ENABLE(0), GET_VRING_BASE. */
 int frontend_reset(struct frontend *frontend);
 

@@ -26,7 +26,6 @@ static int make_file(uint64_t size)
 int guest_ram_init(struct guest_ram *ram, const struct guest_ram_layout *layout)
 {
 	memset(ram, 0, sizeof(*ram));
-	ram->one_file = layout->one_file;
 	uint64_t size = layout->region_size;
 
 	for (unsigned int i = 0; i < layout->regions; i++) {
@@ -40,7 +39,7 @@ int guest_ram_init(struct guest_ram *ram, const struct guest_ram_layout *layout)
 			.guest = layout->adjacent ? i * size : i * GAP,
 			.size = size,
 			.file_offset = layout->one_file ? i * size : 0,
-			.used = i == 0 ? PAGE : 0,
+			.used = PAGE,
 			.host = MAP_FAILED,
 			.fd = fd,
 		};
@@ -58,10 +57,33 @@ void guest_ram_fini(struct guest_ram *ram)
 	for (unsigned int i = 0; i < ram->count; i++) {
 		if (ram->regions[i].host != MAP_FAILED)
 			munmap(ram->regions[i].host, ram->regions[i].size);
-		if (i == 0 || !ram->one_file)
+		if (i == 0 || ram->regions[i].fd != ram->regions[0].fd)
 			close(ram->regions[i].fd);
 	}
 	memset(ram, 0, sizeof(*ram));
+}
+
+int guest_ram_grow(struct guest_ram *ram, uint64_t size)
+{
+	if (ram->count == 0 || ram->count == GUEST_RAM_REGIONS_MAX)
+		return -ENOSPC;
+	const struct guest_ram_region *last = &ram->regions[ram->count - 1];
+	int fd = make_file(size);
+	if (fd < 0)
+		return fd;
+	uint8_t *host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (host == MAP_FAILED) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	ram->regions[ram->count++] = (struct guest_ram_region){
+		.guest = last->guest + last->size + GAP,
+		.size = size,
+		.host = host,
+		.fd = fd,
+	};
+	return 0;
 }
 
 uint64_t guest_ram_alloc(struct guest_ram *ram, uint64_t size, uint64_t align)

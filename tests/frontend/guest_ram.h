@@ -25,7 +25,7 @@ struct guest_ram_region {
 	uint64_t guest;	      /* guest physical address of the first byte */
 	uint64_t size;	      /* bytes */
 	uint64_t file_offset; /* bytes, of the region's first byte in the file */
-	uint64_t used;	      /* bytes handed out, from the start */
+	uint64_t used;	      /* bytes handed out, from the start, the first page included */
 	uint8_t *host;	      /* where it is mapped here */
 	int fd;		      /* the memfd; with one_file the same number in every region */
 };
@@ -33,7 +33,6 @@ struct guest_ram_region {
 struct guest_ram {
 	unsigned int count;
 	unsigned int turn; /* the region that the next allocation begins to look in */
-	bool one_file;
 	struct guest_ram_region regions[GUEST_RAM_REGIONS_MAX];
 };
 
@@ -41,9 +40,13 @@ struct guest_ram {
 int guest_ram_init(struct guest_ram *ram, const struct guest_ram_layout *layout);
 void guest_ram_fini(struct guest_ram *ram);
 
+/* Plugs one more region of its own file in, behind the others. 0 or negative errno. */
+int guest_ram_grow(struct guest_ram *ram, uint64_t size);
+
 /*
  * Hands out `size` bytes aligned to `align` (a power of two), taking the regions in turn. Returns
- * the guest physical address; 0 when no region has room (the first page is never handed out).
+ * the guest physical address; 0 when no region has room (a region's first page is never handed
+ * out).
  */
 uint64_t guest_ram_alloc(struct guest_ram *ram, uint64_t size, uint64_t align);
 
