@@ -113,6 +113,7 @@ static void give_headers(const struct segmenter *s, struct packet *piece)
 	piece->l4_protocol = frame->l4_protocol;
 	piece->reason = frame->reason;
 	piece->port = frame->port;
+	piece->slot = 0; /* it lies in the caller's storage: nobody may hold it */
 	piece->l3_length = 0;
 }
 

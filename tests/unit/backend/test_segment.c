@@ -145,6 +145,7 @@ static struct frame *build(const struct tso_case *c, uint32_t head, uint32_t pie
 		.csum_offset = 16,
 	};
 	f->packet.port = 11;
+	f->packet.slot = 12;
 	parse_packet(&f->packet);
 	assert_int_equal(parse_vnet(&f->packet), 0);
 	return f;
@@ -225,6 +226,7 @@ static void cut(const struct tso_case *c, uint32_t head, uint32_t piece_length)
 	uint32_t done = 0, n = 0;
 
 	assert_int_equal(segment_init(&segmenter, &f->packet, c->frame_max), 0);
+	memset(&piece, 0xdd, sizeof(piece));
 	while (segment_next(&segmenter, &piece, storage, PACKET_SEGMENTS_MAX) == 1) {
 		uint32_t length = piece.length;
 
@@ -232,6 +234,7 @@ static void cut(const struct tso_case *c, uint32_t head, uint32_t piece_length)
 		assert_int_equal(length - headers(c),
 			c->payload - done < c->share ? c->payload - done : c->share);
 		assert_int_equal(piece.port, 11);
+		assert_int_equal(piece.slot, 0);
 		assert_int_equal(piece.vnet.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
 		assert_int_equal(piece.vnet.gso_type, VIRTIO_NET_HDR_GSO_NONE);
 		assert_borrowed(f, &piece);
