@@ -47,7 +47,7 @@ static struct ring **published(struct vhost_port *port, unsigned int queue)
 
 static void park(struct vhost_port *port)
 {
-	bool ran = false;
+	bool ran[VHOST_QUEUES] = {false};
 	for (unsigned int i = 0; i < VHOST_QUEUES; i++) {
 		struct vhost_queue *queue = &port->queues[i];
 		if (!queue->running)
@@ -55,13 +55,15 @@ static void park(struct vhost_port *port)
 		__atomic_store_n(published(port, i), NULL, __ATOMIC_RELEASE);
 		epoll_ctl(port->quiesce->epoll_fd, EPOLL_CTL_DEL, queue->ring.kick_fd, NULL);
 		queue->running = false;
-		ran = true;
+		ran[i] = true;
 	}
-	if (!ran)
+	if (!ran[VHOST_QUEUE_RECEIVE] && !ran[VHOST_QUEUE_TRANSMIT])
 		return;
 	quiesce_wait(port->quiesce);
+	/* The ring of a queue that did not run is from an earlier life. */
 	for (unsigned int i = 0; i < VHOST_QUEUES; i++)
-		port->queues[i].broken |= port->queues[i].ring.broken;
+		if (ran[i])
+			port->queues[i].broken |= port->queues[i].ring.broken;
 }
 
 static void log_dirty(const struct ring *ring, uint64_t guest, uint64_t length)
