@@ -2,14 +2,19 @@
 /*
  * Decides frames from guests.
  *
- *   lies, or speaks with another's address ------------------------> dropped
- *   group: ARP for the gateway ------------------------------------> the host (or our own answer)
- *          ARP for the NAT's outside address ----------------------> our own answer
- *          anything else ------------------------------------------> every other guest, and the
- * host to the gateway's MAC: to an address of the LAN -----------------> the host, as it is IPv4 to
- * the world, or to the NAT itself ---> NAT anything else -----------------------------> the host,
- * as it is to a known MAC -------------------------------------------------> that guest to an
- * unknown MAC ----------------------------------------------> every other guest
+ *   lies, or speaks with another's address --------------------> dropped
+ *   group:
+ *     ARP for the gateway ---------------------------------------> the host (or our own answer)
+ *     ARP for the NAT's outside address -------------------------> our own answer
+ *     anything else ---------------------------------------------> every other guest, and the host
+ *   to the gateway's MAC, or the NAT's:
+ *     ARP for the NAT's outside address -------------------------> our own answer
+ *     IPv4 to the world, or to the NAT itself, with a NAT of ours -> NAT
+ *     anything else ---------------------------------------------> the host, as it is
+ *     with no uplink: ARP and echo for the gateway --------------> our own answer
+ *                     anything else -----------------------------> dropped: no route
+ *   to a known MAC ----------------------------------------------> that guest
+ *   to an unknown MAC -------------------------------------------> every other guest
  */
 #include <netinet/ip.h>
 #include <string.h>
@@ -109,6 +114,8 @@ static void to_gateway(struct worker *worker, struct packet *p, struct nat_batch
 		to_router(worker, p);
 		return;
 	}
+	if ((p->flags & PACKET_ARP) && answer_arp(worker, p))
+		return;
 	if (worker->nat && (p->flags & PACKET_IPV4)) {
 		uint32_t to = load_be32(p, p->l3_offset + offsetof(struct iphdr, daddr));
 		if (!network_is_inside(network, to) || to == network->outside_be) {
@@ -127,7 +134,7 @@ static void decide(struct worker *worker, struct packet *p, struct nat_batch *na
 		return;
 	}
 	uint64_t mac = ethernet_destination(p);
-	if (mac == network->gateway_mac || (worker->nat && mac == network->nat_mac)) {
+	if (mac == network->gateway_mac || mac == network->nat_mac) {
 		to_gateway(worker, p, nat);
 		return;
 	}
