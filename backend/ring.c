@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "backend/ring.h"
+#include "backend/ring_chain.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -77,18 +77,6 @@ void ring_break(struct ring *ring, enum drop reason)
 	ring->broken = true;
 }
 
-/* The guest's descriptor, read exactly once. */
-static inline struct vring_desc read_descriptor(const struct vring_desc *guest)
-{
-	uint64_t words[2];
-	__builtin_memcpy(words, guest, sizeof(words));
-	/* From here on the compiler knows nothing about where the words came from. */
-	__asm__ volatile("" : "+r"(words[0]), "+r"(words[1]));
-	struct vring_desc desc;
-	__builtin_memcpy(&desc, words, sizeof(desc));
-	return desc;
-}
-
 bool ring_has_work(struct ring *ring)
 {
 	if (ring->broken)
@@ -101,17 +89,6 @@ bool ring_has_work(struct ring *ring)
 		}
 	}
 	return ring->avail_idx != ring->last_avail;
-}
-
-int ring_head(struct ring *ring, uint16_t offset)
-{
-	uint16_t slot = (uint16_t)(ring->last_avail + offset) & ring->mask;
-	uint16_t head = __atomic_load_n(&ring->avail->ring[slot], __ATOMIC_RELAXED);
-	if (head >= ring->size) {
-		ring_break(ring, DROP_RING_INDEX);
-		return -1;
-	}
-	return head;
 }
 
 /* Appends the memory that a descriptor names; it may run from one region into the next. */
@@ -160,27 +137,18 @@ static bool open_indirect(
 	return true;
 }
 
-int ring_chain(
-	struct ring *ring, uint16_t head, bool writable, struct iovec *pieces, uint64_t *ret_length)
+int ring_chain_slow(struct ring *ring, struct vring_desc desc, bool writable, struct iovec *pieces,
+	uint64_t *ret_length)
 {
 	struct table table = {ring->desc, ring->size};
 	uint64_t length = 0;
-	uint32_t index = head;
-	uint32_t seen = 0;
+	uint32_t seen = 1;
 	bool indirect = false; /* not told by table.desc: it may be the ring's own again */
 	int count = 0;
 	enum drop reason;
 
 	for (;;) {
-		if (index >= table.size) {
-			reason = DROP_RING_INDEX;
-			goto refuse;
-		}
-		if (seen++ == table.size) {
-			reason = DROP_RING_LOOP;
-			goto refuse;
-		}
-		struct vring_desc desc = read_descriptor(&table.desc[index]);
+		uint32_t index = 0;
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
 			/* virtio 1.2, 2.7.5.3.1: one table, not nested; what precedes it in the
 			 * ring may be plain descriptors, what follows may not. */
@@ -189,21 +157,29 @@ int ring_chain(
 				goto refuse;
 			}
 			indirect = true;
-			index = 0;
 			seen = 0;
-			continue;
+		} else {
+			if (writable != !!(desc.flags & VRING_DESC_F_WRITE)) {
+				reason = DROP_RING_DIRECTION;
+				goto refuse;
+			}
+			count = add_pieces(ring, &desc, pieces, count, &reason);
+			if (count < 0)
+				goto refuse;
+			length += desc.len;
+			if (!(desc.flags & VRING_DESC_F_NEXT))
+				break;
+			index = desc.next;
 		}
-		if (writable != !!(desc.flags & VRING_DESC_F_WRITE)) {
-			reason = DROP_RING_DIRECTION;
+		if (index >= table.size) {
+			reason = DROP_RING_INDEX;
 			goto refuse;
 		}
-		count = add_pieces(ring, &desc, pieces, count, &reason);
-		if (count < 0)
+		if (seen++ == table.size) {
+			reason = DROP_RING_LOOP;
 			goto refuse;
-		length += desc.len;
-		if (!(desc.flags & VRING_DESC_F_NEXT))
-			break;
-		index = desc.next;
+		}
+		desc = ring_descriptor(&table.desc[index]);
 	}
 	*ret_length = length;
 	return count;

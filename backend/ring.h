@@ -132,15 +132,6 @@ bool ring_arm_room(struct ring *ring);
 /* Asks the driver not to notify. */
 void ring_disarm(struct ring *ring);
 
-/*
- * Internal to ring_*.c: the chain that begins at `head`, as pieces of host memory.
- * Returns their number (at most RING_CHAIN_MAX) and their bytes in *ret_length, or -1 after
- * counting the refusal.
- */
-int ring_chain(struct ring *ring, uint16_t head, bool writable, struct iovec *pieces,
-	uint64_t *ret_length);
-/* Internal: the head at last_avail + offset, or -1 (ring then broken). */
-int ring_head(struct ring *ring, uint16_t offset);
 /* Internal: counts and marks the ring broken. */
 void ring_break(struct ring *ring, enum drop reason);
 /* Internal: publishes last_used, and interrupts when due. */

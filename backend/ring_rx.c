@@ -3,9 +3,8 @@
  * From a guest's transmit queue: each chain becomes a packet whose first bytes are private and
  * whose rest stays where the guest put it until ring_rx_done().
  */
-#include <string.h>
-
-#include "backend/ring.h"
+#include "backend/copy.h"
+#include "backend/ring_chain.h"
 
 /* Copies `length` bytes off the front of the pieces; they are known to hold that many.
  * Returns the index of the first piece that has bytes left. */
@@ -15,7 +14,7 @@ static int take(struct iovec *pieces, int at, void *to, size_t length)
 	while (length) {
 		struct iovec *piece = &pieces[at];
 		size_t part = piece->iov_len < length ? piece->iov_len : length;
-		memcpy(out, piece->iov_base, part);
+		copy_bytes(out, piece->iov_base, part);
 		out += part;
 		length -= part;
 		piece->iov_base = (uint8_t *)piece->iov_base + part;
@@ -26,35 +25,80 @@ static int take(struct iovec *pieces, int at, void *to, size_t length)
 	return at;
 }
 
-/* Makes a packet of a chain; returns the number of pieces it needs to keep, or -1 if refused. */
-static int borrow(struct ring *ring, uint16_t head, struct iovec *pieces, struct packet *p)
+/* Takes header and head. Returns the index of the first piece that has bytes left. */
+static inline int take_front(const struct ring *ring, struct iovec *pieces, struct packet *p)
 {
-	uint64_t length;
-	int count = ring_chain(ring, head, false, pieces, &length);
-	if (count < 0)
-		return -1;
-	if (length < ring->header_length + (uint64_t)ETHERNET_HEADER_LENGTH ||
-		length > ring->header_length + (uint64_t)PACKET_LENGTH_MAX) {
+	uint32_t front = sizeof(p->vnet) + p->head_length;
+	if (ring->header_length == sizeof(p->vnet) && pieces->iov_len >= front) {
+		/* Both in the first piece, as most drivers lay them out. */
+		const uint8_t *from = pieces->iov_base;
+		memcpy(&p->vnet, from, sizeof(p->vnet));
+		copy_bytes(p->head, from + sizeof(p->vnet), p->head_length);
+		pieces->iov_base = (uint8_t *)pieces->iov_base + front;
+		pieces->iov_len -= front;
+		return pieces->iov_len == 0;
+	}
+	int at = take(pieces, 0, &p->vnet, ring->header_length);
+	return take(pieces, at, p->head, p->head_length);
+}
+
+/* A chain that was walked, and whose first bytes are on their way into the cache. */
+struct chain {
+	uint32_t first;	 /* its first piece, in ring->segments */
+	int count;	 /* pieces; -1: refused */
+	uint64_t length; /* bytes */
+};
+
+/* Makes a packet of a chain. False, counted, when it cannot be a frame. */
+static bool borrow(struct ring *ring, const struct chain *chain, struct packet *p)
+{
+	struct iovec *pieces = &ring->segments[chain->first];
+	if (chain->length < ring->header_length + (uint64_t)ETHERNET_HEADER_LENGTH ||
+		chain->length > ring->header_length + (uint64_t)PACKET_LENGTH_MAX) {
 		stats_drop(ring->stats, DROP_RING_LENGTH, 1);
-		return -1;
+		return false;
 	}
 
-	p->length = (uint32_t)length - ring->header_length;
+	p->length = (uint32_t)chain->length - ring->header_length;
 	p->head_length =
 		p->length < PACKET_HEAD_INITIAL ? (uint16_t)p->length : PACKET_HEAD_INITIAL;
-	int at = take(pieces, 0, &p->vnet, ring->header_length);
-	at = take(pieces, at, p->head, p->head_length);
-	if (count - at > PACKET_SEGMENTS_MAX) {
+	int at = take_front(ring, pieces, p);
+	if (chain->count - at > PACKET_SEGMENTS_MAX) {
 		stats_drop(ring->stats, DROP_RING_LENGTH, 1);
-		return -1;
+		return false;
 	}
 	p->segments = &pieces[at];
-	p->segment_count = (uint16_t)(count - at);
-	return count;
+	p->segment_count = (uint16_t)(chain->count - at);
+	return true;
+}
+
+/* Walks up to `max` chains and asks for their first bytes. Returns how many. */
+static uint16_t walk(struct ring *ring, struct chain *chains, uint16_t max)
+{
+	uint16_t walked = 0;
+	uint32_t room = 0;
+	while (walked < max && room + RING_CHAIN_MAX <= RING_SEGMENTS) {
+		int head = ring_head(ring, walked);
+		if (head < 0)
+			break;
+		struct chain *chain = &chains[walked];
+		ring->pending[walked++] = (uint16_t)head;
+		chain->first = room;
+		chain->count = ring_chain(
+			ring, (uint16_t)head, false, &ring->segments[room], &chain->length);
+		if (chain->count <= 0)
+			continue;
+		const uint8_t *bytes = ring->segments[room].iov_base;
+		__builtin_prefetch(bytes);
+		__builtin_prefetch(bytes + 64);
+		room += (uint32_t)chain->count;
+	}
+	return walked;
 }
 
 uint16_t ring_rx_burst(struct ring *ring, struct packet *packets, uint16_t max)
 {
+	struct chain chains[PORT_BURST];
 	if (!ring_has_work(ring))
 		return 0;
 	uint16_t waiting = (uint16_t)(ring->avail_idx - ring->last_avail);
@@ -63,30 +107,16 @@ uint16_t ring_rx_burst(struct ring *ring, struct packet *packets, uint16_t max)
 	if (max > waiting)
 		max = waiting;
 
+	uint16_t walked = walk(ring, chains, max);
 	uint16_t frames = 0;
-	uint16_t chains = 0;
-	uint32_t room = 0;
 	uint64_t bytes = 0;
-	while (chains < max && room + RING_CHAIN_MAX <= RING_SEGMENTS) {
-		int head = ring_head(ring, chains);
-		if (head < 0)
-			break;
-		if (chains + 1 < max) {
-			/* A hint only: an index that is no index is refused above. */
-			uint16_t next =
-				ring->avail->ring[(ring->last_avail + chains + 1) & ring->mask];
-			__builtin_prefetch(&ring->desc[next & ring->mask]);
-		}
-		ring->pending[chains++] = (uint16_t)head;
-		int used = borrow(ring, (uint16_t)head, &ring->segments[room], &packets[frames]);
-		if (used < 0)
+	for (uint16_t i = 0; i < walked; i++) {
+		if (chains[i].count < 0 || !borrow(ring, &chains[i], &packets[frames]))
 			continue;
-		bytes += packets[frames].length;
-		room += (uint32_t)used;
-		frames++;
+		bytes += packets[frames++].length;
 	}
-	ring->pending_count = chains;
-	ring->last_avail += chains;
+	ring->pending_count = walked;
+	ring->last_avail += walked;
 	ring->stats->rx_packets += frames;
 	ring->stats->rx_bytes += bytes;
 	return frames;

@@ -3,9 +3,8 @@
  * Into a guest's receive queue: one copy, from wherever the frame lies (another guest's buffers,
  * the TAP port's) to the buffers that this guest posted, with the virtio-net header in front.
  */
-#include <string.h>
-
-#include "backend/ring.h"
+#include "backend/copy.h"
+#include "backend/ring_chain.h"
 
 /* The receive buffers chosen for one frame. */
 struct room {
@@ -28,7 +27,7 @@ static inline void put(struct cursor *to, const void *from, size_t length)
 	while (length) {
 		size_t left = to->piece->iov_len - to->offset;
 		size_t part = left < length ? left : length;
-		memcpy((uint8_t *)to->piece->iov_base + to->offset, in, part);
+		copy_bytes((uint8_t *)to->piece->iov_base + to->offset, in, part);
 		in += part;
 		length -= part;
 		to->offset += part;
@@ -108,8 +107,16 @@ static void write_frame(struct ring *ring, struct room *room, const struct packe
 	header.num_buffers = room->head_count;
 
 	struct cursor to = {room->pieces, 0};
-	put(&to, &header, ring->header_length);
-	put(&to, p->head, p->head_length);
+	uint32_t front = sizeof(header) + p->head_length;
+	if (ring->header_length == sizeof(header) && to.piece->iov_len > front) {
+		uint8_t *at = to.piece->iov_base;
+		memcpy(at, &header, sizeof(header));
+		copy_bytes(at + sizeof(header), p->head, p->head_length);
+		to.offset = front;
+	} else {
+		put(&to, &header, ring->header_length);
+		put(&to, p->head, p->head_length);
+	}
 	for (uint16_t i = 0; i < p->segment_count; i++)
 		put(&to, p->segments[i].iov_base, p->segments[i].iov_len);
 	if (ring->log_write)
