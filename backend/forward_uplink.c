@@ -2,9 +2,13 @@
 /*
  * Decides frames from the host.
  *
- *   to the NAT's MAC: IPv4 to its outside address ------> NAT, then the guest it belongs to
- *   ARP for the NAT's outside address ------------------> our own answer
- *   any other group address ----------------------------> every guest
+ *   to the NAT's MAC:
+ *     IPv4 to its outside address ----------------------> NAT, then the guest it belongs to
+ *     ARP for its outside address ----------------------> our own answer
+ *     anything else ------------------------------------> dropped: no route
+ *   group: ARP for the NAT's outside address -----------> our own answer
+ *          anything else -------------------------------> every guest
+ *   to a MAC that lives behind the uplink itself -------> dropped: same port
  *   to a known MAC -------------------------------------> that guest
  *   to an unknown MAC ----------------------------------> every guest
  */
@@ -45,6 +49,8 @@ static void decide(struct worker *worker, struct packet *p)
 	uint16_t to = l2_lookup(worker->l2, ethernet_destination(p));
 	if (to == PORT_NONE)
 		forward_flood(worker, p);
+	else if (to == PORT_UPLINK)
+		forward_drop(worker, p, DROP_SAME_PORT);
 	else
 		worker_send(worker, to, p);
 }
