@@ -397,7 +397,8 @@ static const struct rte_vhost_device_ops device_ops = {
 
 int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *config)
 {
-	if (strlen(config->path) >= sizeof(port->path))
+	size_t path_length = strlen(config->path);
+	if (path_length >= sizeof(port->path))
 		return -ENAMETOOLONG;
 	*port = (struct vhost_port){
 		.port = {.ops = &vhost_port_ops, .stats = config->stats, .index = config->index},
@@ -407,7 +408,7 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 		.offered = vhost_port_features(config->control_queue),
 	};
 	pthread_mutex_init(&port->lock, NULL);
-	strcpy(port->path, config->path);
+	memcpy(port->path, config->path, path_length + 1);
 	if (rte_vhost_driver_register(port->path, 0))
 		return -EINVAL;
 	if (rte_vhost_driver_set_features(port->path, port->offered) ||
