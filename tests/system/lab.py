@@ -112,6 +112,8 @@ def isolated(function, limit_s):
             status = function()
         except KeyboardInterrupt:
             status = 130
+        except SystemExit as end:
+            print(end.code)
         except BaseException:  # the child must not run the parent's code after it
             traceback.print_exc()
         finally:
@@ -158,8 +160,8 @@ def _run_tests():
         try:
             note = function()
             print(f"ok {number} - {what}")
-            if note:
-                print(f"#     {note}")
+            for line in (note or "").splitlines():
+                print(f"#     {line}")
         except Skip as reason:
             print(f"ok {number} - {what} # SKIP {reason}")
         except Exception:
@@ -286,6 +288,7 @@ class Process:
 
     @classmethod
     def show_logs(cls):
+        """The last lines of every program, for whoever looks into a failure."""
         for process in cls.every:
             for line in process.lines[-25:]:
                 print(f"# {process.name}: {line}")
@@ -332,8 +335,9 @@ def wait_gone(pids, limit_s=10):
 # ---- what a host looks like --------------------------------------------------------------------
 
 
-# What the tests themselves keep in /run.
-_own_files = [str(SCRATCH / "gibibyte")]
+# What stays in /run by design (the directory, with nothing in it), what util-linux keeps there, and
+# what the tests themselves do.
+_KNOWN_FILES = {"/run/chnet", "/run/mount", str(SCRATCH), str(SCRATCH / "gibibyte")}
 
 
 def host_state():
@@ -349,7 +353,7 @@ def host_state():
         "rules": run("nft", "list", "ruleset", namespace="host"),
         "forwarding": run("sysctl", "-n", "net.ipv4.ip_forward", namespace="host").strip(),
         "files": sorted(path for path in map(str, pathlib.Path("/run").rglob("*"))
-                        if not path.startswith(("/run/netns", *_own_files))),
+                        if path not in _KNOWN_FILES and not path.startswith("/run/netns")),
         "processes": sorted(words for _, words in processes().values() if "chnet" in words),
     }
 

@@ -10,6 +10,8 @@ class Vhost(lab.Process):
     """The monitor; `data_plane()` is its child. Guests can connect when ready() returns."""
 
     def __init__(self, *arguments, namespace="host", name="chnet-vhost", wrapper=(), **more):
+        if not (lab.BIN / "chnet-vhost").exists():
+            raise SystemExit(f"no chnet-vhost in {lab.BIN}: run this through ./dev, or set CHNET_BIN")
         self._ready, write_end = os.pipe()
         try:
             super().__init__(name, [*wrapper, lab.BIN / "chnet-vhost", *arguments,

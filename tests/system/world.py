@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import os
 import socket
+import socketserver
 import threading
 
 import lab
@@ -81,6 +82,11 @@ class WebServer(http.server.ThreadingHTTPServer):
             super().__init__((address, port), _Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+
+    def server_bind(self):
+        # The base class asks the resolver for a name of the address, and waits for none to come.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
 
     def wait_sent(self, mebibytes, limit_s=30):
         """Waits until so much of /noise/ has been handed to the kernel."""
