@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "backend/log.h"
-#include "backend/options.h"
+#include "backend/options_value.h"
 #include "backend/sandbox.h"
 #include "control/host/tap.h"
 
@@ -68,9 +68,32 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Sockets in a directory of root's belong to root and, after sudo, to the group of the user who
+ * called it; elsewhere to the directory's owner and group.
+ */
+static gid_t sockets_group(const struct socket_claim *claim)
+{
+	const char *text = getenv("SUDO_GID");
+	uint32_t gid;
+
+	if (socket_claim_owner(claim) != 0)
+		return socket_claim_group(claim);
+	if (text && options_read_number(text, 0, INT32_MAX, &gid) == 0)
+		return gid;
+	return getegid();
+}
+
 static int live(const struct child_config *config, pid_t monitor, int ready_fd)
 {
 	struct dataplane_config dataplane = config->dataplane;
+	const struct sandbox_config sandbox = {
+		.parent = monitor,
+		.uid = socket_claim_owner(config->claim),
+		.gid = sockets_group(config->claim),
+		.directories = socket_claim_directories(config->claim),
+		.directory_count = config->socket_count,
+	};
 	char text[CHILD_TEXT_ERROR];
 	const char *step = "close the monitor's descriptors";
 
@@ -78,7 +101,7 @@ static int live(const struct child_config *config, pid_t monitor, int ready_fd)
 	raise_descriptor_limit();
 	int error = keep_only_ours(config, ready_fd);
 	if (!error)
-		error = sandbox_enter(monitor, &step);
+		error = sandbox_enter(&sandbox, &step);
 	if (error) {
 		log_error("cannot %s: %s", step, strerror(-error));
 		return EXIT_FAILURE;

@@ -12,42 +12,46 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backend/options_value.h"
+#include "backend/sandbox_files.h"
 #include "backend/sandbox_filter.h"
 
-/* sudo's user gets the sockets' group: SUDO_GID is only believed when we are root. */
-static int take_group(pid_t parent)
+static int forbid_new_privileges(const struct sandbox_config *config)
 {
-	const char *text = getenv("SUDO_GID");
-	uint32_t gid;
-
-	if (geteuid() != 0)
-		return 0;
-	if (!text || options_read_number(text, 0, INT32_MAX, &gid) < 0)
-		gid = getegid();
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
-		return -errno;
-	return setresgid(gid, gid, gid) < 0 ? -errno : 0;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-static int drop_capabilities(pid_t parent)
+/* Only who may set capabilities can empty the bounding set, and only before the user changes;
+ * others have nothing in reach of it, with no new privileges. */
+static int empty_bounding_set(const struct sandbox_config *config)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	/* Only who may set capabilities can empty the bounding set; others have nothing in reach
-	 * of it, with no new privileges. */
-	bool bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
-		return -errno;
+	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		return 0;
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (bounds && capng_apply(CAPNG_SELECT_BOUNDS) < 0)
-		return -EPERM;
-	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
-		return -EPERM;
+	return capng_apply(CAPNG_SELECT_BOUNDS) < 0 ? -EPERM : 0;
+}
+
+static int take_identity(const struct sandbox_config *config)
+{
+	if (geteuid() != 0)
+		return 0;
+	/* EPERM: in a user namespace that forbids it. */
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
+		return -errno;
+	if (setresgid(config->gid, config->gid, config->gid) < 0 ||
+		setresuid(config->uid, config->uid, config->uid) < 0)
+		return -errno;
 	return 0;
 }
 
-static int forbid_core_dumps(pid_t parent)
+static int drop_capabilities(const struct sandbox_config *config)
+{
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
+		return -errno;
+	capng_clear(CAPNG_SELECT_BOTH);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+static int forbid_core_dumps(const struct sandbox_config *config)
 {
 	static const struct rlimit none;
 
@@ -55,34 +59,45 @@ static int forbid_core_dumps(pid_t parent)
 }
 
 /* After every change of ids, which would undo it. */
-static int die_with_parent(pid_t parent)
+static int die_with_parent(const struct sandbox_config *config)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
-	return getppid() == parent ? 0 : -ESRCH;
+	return getppid() == config->parent ? 0 : -ESRCH;
 }
 
-static int filter(pid_t parent)
+static int restrict_files(const struct sandbox_config *config)
+{
+	int error = sandbox_files_restrict(config->directories, config->directory_count);
+
+	/* A kernel without it, or one where it is switched off. */
+	return error == -EOPNOTSUPP ? 0 : error;
+}
+
+static int filter(const struct sandbox_config *config)
 {
 	return sandbox_has_filters() ? sandbox_filter_wide() : 0;
 }
 
 static const struct {
 	const char *step; /* completes "cannot …" */
-	int (*run)(pid_t parent);
+	int (*run)(const struct sandbox_config *config);
 } steps[] = {
-	{"take the group of sudo's user", take_group},
+	{"forbid new privileges", forbid_new_privileges},
+	{"empty the bounding set", empty_bounding_set},
+	{"take the user and group of the sockets", take_identity},
 	{"drop capabilities", drop_capabilities},
 	{"forbid core dumps", forbid_core_dumps},
 	{"tie the data plane to the monitor", die_with_parent},
+	{"restrict changes to files", restrict_files},
 	{"install the system call filter", filter},
 };
 
-int sandbox_enter(pid_t parent, const char **ret_step)
+int sandbox_enter(const struct sandbox_config *config, const char **ret_step)
 {
 	umask(0117);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		int error = steps[i].run(parent);
+		int error = steps[i].run(config);
 		if (error) {
 			*ret_step = steps[i].step;
 			return error;

@@ -2,9 +2,10 @@
 /*
  * What the data plane gives up, in three stages.
  *
- * 1. sandbox_enter(), after fork and before the first thread: the invoking user's group, no
- *    capability in any set, no new privileges, no core dumps, SIGKILL when the monitor dies, and
- *    the wide system call filter. All threads inherit all of it.
+ * 1. sandbox_enter(), after fork and before the first thread: the user and group that the sockets
+ *    belong to, no capability in any set, no new privileges, no core dumps, SIGKILL when the
+ *    monitor dies, no changes to files but the sockets (where the kernel has Landlock), and the
+ *    wide system call filter. All threads inherit all of it.
  * 2. sandbox_settle(), right after rte_eal_init() and before any worker calls sandbox_worker(): no
  *    thread opens a file or maps code any more; sockets may still be made, bound and unlinked.
  *    (Threads name themselves then: naming another thread opens a file of /proc.)
@@ -14,8 +15,8 @@
  * A system call that no honest data plane makes kills the process (SIGSYS); the monitor says so and
  * starts another. Calls that libraries try but can do without fail with an error instead.
  *
- * The user id stays: without capabilities root may still make and remove sockets in root's own
- * directories, and what else a root's process could do to files ends with stage 2.
+ * Sockets in a directory of root's need root's user id, if without its capabilities. In any other
+ * directory they belong to that directory's owner, and the data plane runs with that user's id.
  *
  * Built with a sanitizer (CHNET_SANITIZE), stages keep everything but the filters, since sanitizers
  * make system calls of their own: sandbox_has_filters() tells.
@@ -25,13 +26,22 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct sandbox_config {
+	pid_t parent; /* the monitor, as seen before fork */
+	/* For who may choose, that is root; others keep theirs. */
+	uid_t uid;
+	gid_t gid;
+	const char *const *directories; /* where sockets may be made and removed */
+	unsigned int directory_count;
+};
+
 /*
- * Stage 1, in the child. `parent` is the monitor's process id as seen before fork. The file mode
- * mask becomes 0117, so that sockets get mode 0660. Returns 0, or a negative errno with *ret_step
- * (static text) naming what failed, for "cannot %s"; the process must then end. -ESRCH: the monitor
- * died in between. Without the rights to give up, as when not started by root, that is no error.
+ * Stage 1, in the child. The file mode mask becomes 0117, so that sockets get mode 0660. Returns 0,
+ * or a negative errno with *ret_step (static text) naming what failed, for "cannot %s"; the process
+ * must then end. -ESRCH: the monitor died in between. Without the rights to give up, as when not
+ * started by root, that is no error.
  */
-int sandbox_enter(pid_t parent, const char **ret_step);
+int sandbox_enter(const struct sandbox_config *config, const char **ret_step);
 
 /* Stage 2, for all threads of the process. 0 or a negative errno. */
 int sandbox_settle(void);

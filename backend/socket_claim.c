@@ -25,14 +25,18 @@
 
 struct claimed {
 	char path[DIRECTORY_CAPACITY];	    /* of the socket, as the user wrote it */
+	char directory[DIRECTORY_CAPACITY]; /* its part before the file name; "." without one */
 	char lock_name[LOCK_NAME_CAPACITY]; /* in the run directory */
 };
 
 struct socket_claim {
-	int directory_fd;	 /* the run directory; borrowed */
-	unsigned int count;	 /* claimed so far */
-	struct claimed *claimed; /* [count] */
-	int *fds;		 /* [count]: the locked files; close-on-exec */
+	int directory_fd;	  /* the run directory; borrowed */
+	unsigned int count;	  /* claimed so far */
+	struct claimed *claimed;  /* [count] */
+	const char **directories; /* [count]: of claimed */
+	int *fds;		  /* [count]: the locked files; close-on-exec */
+	uid_t owner;		  /* of the first directory */
+	gid_t group;
 };
 
 struct failure {
@@ -76,18 +80,23 @@ static const char *split(const char *path, char *directory)
 }
 
 /* Two paths to one file give one name, whatever links and mounts lie between. */
-static int name_lock(struct claimed *claimed, const struct failure *failure)
+static int name_lock(struct socket_claim *claim, unsigned int index, const struct failure *failure)
 {
-	char directory[DIRECTORY_CAPACITY];
-	const char *file = split(claimed->path, directory);
+	struct claimed *claimed = &claim->claimed[index];
+	const char *file = split(claimed->path, claimed->directory);
 	struct stat status;
 	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
 
-	if (stat(directory, &status) < 0)
-		return fail_directory(failure, claimed->path, directory);
+	if (stat(claimed->directory, &status) < 0)
+		return fail_directory(failure, claimed->path, claimed->directory);
 	if (!S_ISDIR(status.st_mode)) {
 		errno = ENOTDIR;
-		return fail_directory(failure, claimed->path, directory);
+		return fail_directory(failure, claimed->path, claimed->directory);
+	}
+	claim->directories[index] = claimed->directory;
+	if (index == 0) {
+		claim->owner = status.st_uid;
+		claim->group = status.st_gid;
 	}
 	for (; *file; file++)
 		hash = (hash ^ (uint8_t)*file) * 0x100000001b3;
@@ -237,9 +246,10 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 	if (claim) {
 		claim->directory_fd = directory_fd;
 		claim->claimed = calloc(count, sizeof(*claim->claimed));
+		claim->directories = calloc(count, sizeof(*claim->directories));
 		claim->fds = calloc(count, sizeof(*claim->fds));
 	}
-	if (!claim || !claim->claimed || !claim->fds)
+	if (!claim || !claim->claimed || !claim->directories || !claim->fds)
 		error = fail(&failure, -ENOMEM, paths[0], "out of memory");
 	for (unsigned int i = 0; !error && i < count; i++) {
 		struct claimed *claimed = &claim->claimed[i];
@@ -249,7 +259,7 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 			break;
 		}
 		memcpy(claimed->path, paths[i], length + 1);
-		error = name_lock(claimed, &failure);
+		error = name_lock(claim, i, &failure);
 		if (!error)
 			error = take_lock(claim, &failure);
 	}
@@ -290,9 +300,8 @@ int socket_claim_check_rights(const struct socket_claim *claim, char *error_text
 	const struct failure failure = {.text = error_text, .size = size};
 
 	for (unsigned int i = 0; i < claim->count; i++) {
-		char directory[DIRECTORY_CAPACITY], what[DIRECTORY_CAPACITY + 128];
-		const char *path = claim->claimed[i].path;
-		split(path, directory);
+		const char *directory = claim->directories[i];
+		char what[DIRECTORY_CAPACITY + 128];
 		if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0)
 			continue;
 		int error = -errno;
@@ -300,9 +309,24 @@ int socket_claim_check_rights(const struct socket_claim *claim, char *error_text
 			"uid %u, without privileges, may make no file in %s: take a directory of "
 			"its own",
 			geteuid(), directory);
-		return fail(&failure, error, path, what);
+		return fail(&failure, error, claim->claimed[i].path, what);
 	}
 	return 0;
+}
+
+uid_t socket_claim_owner(const struct socket_claim *claim)
+{
+	return claim->owner;
+}
+
+gid_t socket_claim_group(const struct socket_claim *claim)
+{
+	return claim->group;
+}
+
+const char *const *socket_claim_directories(const struct socket_claim *claim)
+{
+	return claim->directories;
 }
 
 const int *socket_claim_fds(const struct socket_claim *claim)
@@ -324,6 +348,7 @@ void socket_claim_release(struct socket_claim *claim)
 		close(claim->fds[i]);
 	}
 	free(claim->claimed);
+	free(claim->directories);
 	free(claim->fds);
 	free(claim);
 }

@@ -41,6 +41,14 @@ void socket_claim_note(struct socket_claim *claim, pid_t data_plane);
  */
 int socket_claim_check_rights(const struct socket_claim *claim, char *error, size_t size);
 
+/*
+ * The owner of the first socket's directory, to whom the sockets will belong; and the directories
+ * of all paths, as given (`count` of them, in the same order).
+ */
+uid_t socket_claim_owner(const struct socket_claim *claim);
+gid_t socket_claim_group(const struct socket_claim *claim);
+const char *const *socket_claim_directories(const struct socket_claim *claim);
+
 /* The descriptors that a data plane must keep open: `count` of the claim's paths. */
 const int *socket_claim_fds(const struct socket_claim *claim);
 

@@ -27,6 +27,8 @@ struct seen {
 	bool tap, lock, ready;	  /* among them */
 	bool stdin_empty;
 	int number; /* handed over with the configuration */
+	uid_t uid;
+	gid_t gid;
 };
 
 static struct seen *seen;
@@ -125,6 +127,51 @@ static void test_what_it_keeps(void **state)
 	close(tap);
 }
 
+static int who_am_i(const struct dataplane_config *config)
+{
+	seen->uid = geteuid();
+	seen->gid = getegid();
+	return 0;
+}
+
+static void expect_identity(uid_t uid, gid_t gid)
+{
+	int ready_fd, status = end_of(start(who_am_i, NULL, 0, &ready_fd));
+
+	assert_int_equal(status, 0);
+	assert_int_equal(seen->uid, uid);
+	assert_int_equal(seen->gid, gid);
+	close(ready_fd);
+}
+
+static void take_again(const char *path)
+{
+	char error[512];
+
+	socket_claim_release(claim);
+	claim = NULL;
+	assert_int_equal(socket_claim_take(run_fd, &path, 1, &claim, error, sizeof(error)), 0);
+}
+
+static void test_whose_the_sockets_are(void **state)
+{
+	unsetenv("SUDO_GID");
+	expect_identity(0, 0);
+	setenv("SUDO_GID", "1002", 1);
+	expect_identity(0, 1002);
+	setenv("SUDO_GID", "1002x", 1);
+	expect_identity(0, 0);
+
+	/* A user's own directory: the sockets are that user's, whoever started us. */
+	assert_int_equal(mkdir("/run/user", 0700), 0);
+	assert_int_equal(chown("/run/user", 1000, 1001), 0);
+	setenv("SUDO_GID", "1002", 1);
+	take_again("/run/user/a.sock");
+	expect_identity(1000, 1001);
+	assert_int_equal(rmdir("/run/user"), 0);
+	unsetenv("SUDO_GID");
+}
+
 static int wait_for_ever(const struct dataplane_config *config)
 {
 	return poll(NULL, 0, -1);
@@ -183,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_it_keeps),
+		TEST(test_whose_the_sockets_are),
 		TEST(test_killed_before_ready),
 		TEST(test_no_right_to_the_directory),
 		TEST(test_words),

@@ -38,16 +38,31 @@
 #define GOOD 0
 #define NOT_ENTERED 99
 
+static const char *const directories[] = {"/tmp"};
+
+/* Sockets in /tmp, and the user that we are. */
+static struct sandbox_config own_config(pid_t parent)
+{
+	return (struct sandbox_config){
+		.parent = parent,
+		.uid = getuid(),
+		.gid = getgid(),
+		.directories = directories,
+		.directory_count = 1,
+	};
+}
+
 /* Runs `body` in a child inside the sandbox; returns its wait status. */
 static int in_sandbox(int (*body)(void))
 {
-	pid_t parent = getpid(), child = fork();
+	const struct sandbox_config config = own_config(getpid());
+	pid_t child = fork();
 	int status;
 
 	assert_true(child >= 0);
 	if (child == 0) {
 		const char *step;
-		_exit(sandbox_enter(parent, &step) ? NOT_ENTERED : body());
+		_exit(sandbox_enter(&config, &step) ? NOT_ENTERED : body());
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	return status;
@@ -249,23 +264,81 @@ static int socket_mode(void)
 		return 2;
 	if ((status.st_mode & 07777) != 0660)
 		return 3;
-	const char *gid = getenv("SUDO_GID");
-	return gid && status.st_gid != (gid_t)atoi(gid) ? 4 : GOOD;
+	return status.st_uid == geteuid() && status.st_gid == getegid() ? GOOD : 4;
 }
 
-static void test_sockets_belong_to_sudos_group(void **state)
+static void test_sockets(void **state)
 {
-	unsetenv("SUDO_GID");
 	expect_good(socket_mode);
-	if (geteuid() == 0)
-		setenv("SUDO_GID", "12345", 1);
-	expect_good(socket_mode);
-	unsetenv("SUDO_GID");
+}
+
+/* Runs `body` as another user. */
+static void expect_good_as(uid_t uid, gid_t gid, int (*body)(void))
+{
+	struct sandbox_config config = own_config(getpid());
+	int status;
+
+	config.uid = uid;
+	config.gid = gid;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		const char *step;
+		_exit(sandbox_enter(&config, &step) ? NOT_ENTERED : body());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), GOOD);
+}
+
+static int is_user_1000(void)
+{
+	if (getuid() != 1000 || geteuid() != 1000 || getgid() != 1001 || getegid() != 1001)
+		return 10;
+	/* The user's other processes cannot trace this one, which has the TAP open. */
+	struct stat status;
+	if (stat("/proc/self/mem", &status) < 0 || status.st_uid != 0)
+		return 11;
+	int result = no_right_is_left();
+	return result ? result : socket_mode();
+}
+
+static void test_another_user(void **state)
+{
+	if (geteuid() != 0)
+		skip();
+	expect_good_as(1000, 1001, is_user_1000);
+}
+
+static int change_files(void)
+{
+	/* Root's own files, and the kernel's. */
+	if (open("/etc/chnet-sandbox-file", O_CREAT | O_WRONLY, 0600) >= 0 || errno != EACCES)
+		return 1;
+	if (open("/proc/self/oom_score_adj", O_WRONLY) >= 0 || errno != EACCES)
+		return 2;
+	if (open("/tmp/chnet-sandbox-file", O_CREAT | O_WRONLY, 0600) >= 0 || errno != EACCES)
+		return 3;
+	if (unlink("/etc/hostname") == 0 || errno != EACCES)
+		return 4;
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/var/chnet-sandbox"};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno != EACCES)
+		return 5;
+	return GOOD;
+}
+
+static void test_no_file_changes(void **state)
+{
+	/* A kernel without Landlock has nothing to test. */
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
+		skip();
+	expect_good(change_files);
 }
 
 static int no_file_after_settling(void)
 {
-	int zero = open("/dev/zero", O_RDWR);
+	int zero = open("/dev/zero", O_RDONLY);
 
 	if (zero < 0)
 		return 1;
@@ -460,11 +533,11 @@ static void test_child_dies_with_the_monitor(void **state)
 	pid_t monitor = fork();
 	assert_true(monitor >= 0);
 	if (monitor == 0) {
-		pid_t self = getpid();
+		const struct sandbox_config config = own_config(getpid());
 		if (fork() == 0) {
 			const char *step;
 			close(life[0]);
-			if (sandbox_enter(self, &step) || write(ready[1], "r", 1) != 1)
+			if (sandbox_enter(&config, &step) || write(ready[1], "r", 1) != 1)
 				_exit(1);
 			for (;;)
 				poll(NULL, 0, -1);
@@ -490,11 +563,13 @@ static void test_orphan_refuses(void **state)
 {
 	const char *step = NULL;
 	int status;
+	/* Any process but its parent: init. */
+	const struct sandbox_config config = own_config(1);
 	pid_t child = fork();
 
 	assert_true(child >= 0);
 	if (child == 0)
-		_exit(sandbox_enter(getpid(), &step) == -ESRCH &&
+		_exit(sandbox_enter(&config, &step) == -ESRCH &&
 					strcmp(step, "tie the data plane to the monitor") == 0
 				? GOOD
 				: 1);
@@ -510,7 +585,9 @@ int main(void)
 		cmocka_unit_test(test_calls_that_kill),
 		cmocka_unit_test(test_calls_that_fail),
 		cmocka_unit_test(test_abort_is_an_abort),
-		cmocka_unit_test(test_sockets_belong_to_sudos_group),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_another_user),
+		cmocka_unit_test(test_no_file_changes),
 		cmocka_unit_test(test_no_file_after_settling),
 		cmocka_unit_test(test_settling_reaches_other_threads),
 		cmocka_unit_test(test_worker_can_work),
