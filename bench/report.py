@@ -12,6 +12,11 @@ def summary(values):
             "values": values}
 
 
+def ratio(ours, theirs):
+    """Of values that were measured one right after the other."""
+    return summary([a / b for a, b in zip(ours["values"], theirs["values"]) if b])
+
+
 def number(value):
     """Three significant digits."""
     if value >= 100:

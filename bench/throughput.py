@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Measures chnet-vhost side by side with others; started by throughput.sh, in its namespaces.
 
-Method: in each repetition every back end is started anew, its worker alone on one processor, takes
-all workloads one after the other, and is stopped; the next back end follows, in another order each
-time. The generator (bench/generator.c) has the other processor. What is compared was thus measured
-within seconds of each other, and each figure is the median of the repetitions, with the lowest and
-the highest.
+Method: in each repetition every back end is started anew. Each workload is then given to all of them
+in turn, in another order each time, so that what is compared was measured within a second or two:
+machines that are shared change their speed by a factor of two from one minute to the next. A back
+end's worker has one processor alone and the generator (bench/generator.c) the other; one that would
+poll while it is not its turn is stopped meanwhile. Each figure is the median of the repetitions with
+the lowest and the highest; a ratio is the median of the repetitions' own ratios.
 """
 
 import argparse
@@ -94,16 +95,19 @@ def wanted(setup, name, quick=True):
     return name in setup.workload if setup.workload else quick or not setup.quick
 
 
-def measure(setup, backend):
-    """All workloads against one running back end: {workload: answer}."""
-    answers = {}
+def workloads(setup):
+    """Name and arguments of what is to be measured."""
     for name, (_, _, arguments, quick) in RATES.items():
         if wanted(setup, name, quick):
-            answers[name] = generate(setup, backend, [*arguments, "--seconds", setup.seconds])
+            yield name, [*arguments, "--seconds", setup.seconds]
     for name, arguments in ROUND_TRIPS.items():
-        if wanted(setup, name) and not isinstance(backend, backends.BareDrop):
-            answers[name] = generate(setup, backend, [*arguments, "--seconds", setup.seconds])
-    return answers
+        if wanted(setup, name):
+            yield name, [*arguments, "--seconds", setup.seconds]
+
+
+def fits(backend, name):
+    """Round trips need the frames' contents."""
+    return not (name in ROUND_TRIPS and isinstance(backend, backends.BareDrop))
 
 
 @contextlib.contextmanager
@@ -112,9 +116,14 @@ def running(setup, kind, serial):
     try:
         backend.start()
         backend.pin()
+        backend.pause()
         yield backend
     finally:
         backend.stop()
+
+
+def rotated(things, by):
+    return things[by % len(things):] + things[:by % len(things)]
 
 
 @contextlib.contextmanager
@@ -133,6 +142,7 @@ def measure_rest(setup, kind, serial):
     """Memory and processor time of a back end whose two guests do nothing, and at 100 kpps."""
     figures = {}
     with running(setup, kind, serial) as backend:
+        backend.resume()
         figures["start to ready, ms"] = (backend.ready_ns - backend.started_ns) / 1e6
         with idle_guests(setup, backend):
             memory = [backends.memory_kib(pid) for pid in backend.pids()]
@@ -168,23 +178,41 @@ def measure_start(setup, serial):
     return (answer["first_frame_ns"] - backend.started_ns) / 1e6
 
 
+def say(text):
+    if sys.stderr.isatty():
+        print(f"\r  {text:<70}", end="" if text else "\r", file=sys.stderr, flush=True)
+
+
+def compare(setup, kinds, repetition, answers):
+    """One repetition of all workloads; adds to {workload: {backend: [answers]}}."""
+    with contextlib.ExitStack() as stack:
+        alive = [stack.enter_context(running(setup, kind, repetition))
+                 for kind in rotated(kinds, repetition)]
+        for turn, (name, arguments) in enumerate(workloads(setup)):
+            for backend in rotated(alive, turn):
+                if not fits(backend, name):
+                    continue
+                say(f"repetition {repetition + 1} of {setup.repetitions}: {name}, {backend.name}")
+                backend.resume()
+                answer = generate(setup, backend, arguments)
+                backend.pause()
+                answers.setdefault(name, {}).setdefault(backend.name, []).append(answer)
+
+
 def collect(setup, kinds):
     """{workload: {backend: [answers]}} and {backend: [figures]}."""
     answers, figures = {}, {}
     for repetition in range(setup.repetitions):
-        order = kinds[repetition % len(kinds):] + kinds[:repetition % len(kinds)]
-        for kind in order:
-            print(f"\r  repetition {repetition + 1} of {setup.repetitions}: {kind.name:<20}",
-                  end="", file=sys.stderr, flush=True)
-            with running(setup, kind, repetition) as backend:
-                for name, answer in measure(setup, backend).items():
-                    answers.setdefault(name, {}).setdefault(kind.name, []).append(answer)
-            if not issubclass(kind, backends.Bare) and not setup.workload:
-                rest = measure_rest(setup, kind, f"rest-{repetition}")
-                if kind is backends.Chnet:
-                    rest["start to first frame, ms"] = measure_start(setup, repetition)
-                figures.setdefault(kind.name, []).append(rest)
-    print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+        compare(setup, kinds, repetition, answers)
+        for kind in kinds:
+            if issubclass(kind, backends.Bare) or setup.workload:
+                continue
+            say(f"repetition {repetition + 1} of {setup.repetitions}: {kind.name} at rest")
+            rest = measure_rest(setup, kind, f"rest-{repetition}")
+            if kind is backends.Chnet:
+                rest["start to first frame, ms"] = measure_start(setup, repetition)
+            figures.setdefault(kind.name, []).append(rest)
+    say("")
     return answers, figures
 
 
@@ -211,6 +239,9 @@ def summarise(kinds, answers, figures):
             entry = result.setdefault(name, {"unit": "", "backends": {}})
             entry["backends"][kind.name] = report.summary(
                 [one[name] for one in figures[kind.name]])
+    for entry in result.values():
+        if "chnet" in entry["backends"] and "testpmd" in entry["backends"]:
+            entry["ratio"] = report.ratio(entry["backends"]["chnet"], entry["backends"]["testpmd"])
     return result
 
 
@@ -221,10 +252,7 @@ def show(kinds, result, stream):
         there = entry["backends"]
         row = [f"{name}, {entry['unit']}" if entry["unit"] else name]
         row += [report.spread(there[kind]) if kind in there else "" for kind in names]
-        ratio = ""
-        if "chnet" in there and "testpmd" in there and there["testpmd"]["median"]:
-            ratio = f"{there['chnet']['median'] / there['testpmd']['median']:.2f}"
-        rows.append([*row, ratio])
+        rows.append([*row, report.spread(entry["ratio"]) if "ratio" in entry else ""])
     report.table(rows, stream)
 
 
