@@ -12,19 +12,22 @@
 /* Sessions are looked up at random places of several tables; records lie in order. */
 #define PREFETCH_AHEAD 8
 
+/* They are configuration, and stay live in between, so that a crash in here loses none. */
 static void adopt_forwards(struct nat *nat)
 {
-	struct forward_record *records = nat->flow_memory.forwards;
+	struct forward_table *table = &nat->forwards;
 
 	for (uint32_t i = 0; i < FORWARD_MAX; i++) {
-		struct forward_record *r = &records[i];
-		bool keep = r->commit == FORWARD_LIVE &&
-			    forward_is_valid(&nat->forwards, &r->forward) &&
-			    nat_is_inside(nat, r->forward.inside_be);
+		struct forward_record *r = &table->records[i];
 
-		r->commit = 0;
-		if (keep)
-			forward_enter(&nat->forwards, &nat->ports, i);
+		if (r->commit != FORWARD_LIVE)
+			continue;
+		if (forward_is_well_formed(&r->forward) &&
+			nat_is_inside(nat, r->forward.inside_be) &&
+			!forward_overlaps(table, &r->forward, i))
+			forward_enter(table, &nat->ports, i);
+		else
+			r->commit = 0;
 	}
 }
 

@@ -25,9 +25,12 @@ struct forward_table {
 	uint32_t live;			/* live records */
 };
 
-/* Whether a forward can be entered as it stands: protocol, port numbers, and no outside port shared
- * with a live one. */
-bool forward_is_valid(const struct forward_table *table, const struct nat_forward *forward);
+/* Whether protocol and port numbers make sense. */
+bool forward_is_well_formed(const struct nat_forward *forward);
+
+/* Whether an outside port of it belongs to a live one of the first `count` records. */
+bool forward_overlaps(
+	const struct forward_table *table, const struct nat_forward *forward, uint32_t count);
 
 /* Makes record `index`, whose forward is filled in, live, and marks its outside ports as taken. */
 void forward_enter(struct forward_table *table, struct ports *ports, uint32_t index);

@@ -200,5 +200,21 @@ uint16_t nat_take(
  */
 bool nat_tick(struct nat *nat, uint64_t now_ns);
 
+/*
+ * Port forwards. From nat_forward_add() on, anyone may open sessions to the outside ports, and the
+ * guest's own packets from the inside ports leave with them. Forwards are kept in the flow memory.
+ * Errors: -EINVAL (protocol, port numbers), -ENETUNREACH (the target is no guest's address),
+ * -EEXIST (a port of it is forwarded already), -EADDRINUSE (a port of it serves another guest or
+ * port now), -ENOSPC (128 forwards).
+ */
+int nat_forward_add(struct nat *nat, const struct nat_forward *forward);
+
+/* Removes the forward that is equal to this one. Live sessions go on; new ones are refused.
+ * -ENOENT: there is none. */
+int nat_forward_remove(struct nat *nat, const struct nat_forward *forward);
+
+/* Copies up to `max` forwards; returns how many there are. */
+uint32_t nat_forward_list(const struct nat *nat, struct nat_forward forwards[], uint32_t max);
+
 const struct nat_counters *nat_counters(const struct nat *nat);
 const char *nat_drop_name(enum nat_drop reason);
