@@ -13,6 +13,7 @@
 #pragma once
 
 #include "nat/hit.h"
+#include "nat/mtu.h"
 #include "nat/nat_slow.h"
 
 #define BURST_CHUNK 32
@@ -60,8 +61,8 @@ static inline void burst_candidate(const struct nat *nat, struct burst_item *ite
 }
 
 /* The session of the item if the fast path may use it, else NULL. */
-static inline struct session *burst_session(
-	const struct nat *nat, const struct burst_item *item, enum flow_direction direction)
+static inline struct session *burst_session(const struct nat *nat, const struct burst_item *item,
+	const struct packet *p, enum flow_direction direction)
 {
 	const struct session_table *table = &nat->sessions;
 	uint32_t record = item->record;
@@ -77,7 +78,10 @@ static inline struct session *burst_session(
 			return NULL;
 	}
 	s = &table->records[record];
-	return __builtin_expect(hit_is_usable(nat, s, direction, item->event), 1) ? s : NULL;
+	if (__builtin_expect(!hit_is_usable(nat, s, direction, item->event), 0) ||
+		mtu_is_exceeded(nat, p, direction))
+		return NULL;
+	return s;
 }
 
 /* Where a packet goes whose source was translated. */
@@ -102,8 +106,8 @@ static inline __attribute__((always_inline)) uint16_t burst_chunk(struct nat *na
 	for (uint16_t i = 0; i < count; i++)
 		burst_candidate(nat, &items[i]);
 	for (uint16_t i = 0; i < count; i++) {
-		struct session *s = burst_session(nat, &items[i], direction);
 		struct packet *p = packets[i];
+		struct session *s = burst_session(nat, &items[i], p, direction);
 
 		if (__builtin_expect(s != NULL, 1)) {
 			hit_apply(nat, p, s, direction, items[i].event);

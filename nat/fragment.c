@@ -211,7 +211,7 @@ static enum nat_verdict pass_first(struct nat *nat, struct packet *p, enum flow_
 					: nat_slow_session_in(nat, p, &key, event);
 	/* A hairpinned one came back here and may have taken the entry. */
 	d = find_or_make(nat, &name);
-	if (verdict != NAT_VERDICT_WORLD && verdict != NAT_VERDICT_INSIDE) {
+	if (verdict == NAT_VERDICT_DROP) {
 		forget(nat, d);
 		return verdict;
 	}

@@ -11,6 +11,10 @@
 #define SESSIONS_MIN 64
 #define SESSIONS_MAX (16u << 20)
 #define UDP_TIMEOUT_MIN_S 120
+#define SYN_HOLD_MIN_S 6
+/* What every host takes (RFC 1122, 3.3.3); headers and some data fit in any case. */
+#define MTU_MIN 576
+#define IPV4_AND_TCP_HEADER 40
 /* Deadlines are compared as signed differences of ticks. */
 #define TIMEOUT_MAX_S (365u * 86400)
 #define SECOND_NS UINT64_C(1000000000)
@@ -35,6 +39,7 @@ static const struct nat_timeouts default_timeouts = {
 	.tcp_closing_s = 240,
 	.icmp_s = 60,
 	.other_s = 600,
+	.syn_hold_s = 6,
 };
 
 /* A time-out as configured, or its default when that is 0. */
@@ -56,6 +61,7 @@ static struct nat_timeouts timeouts_of(const struct nat_timeouts *given)
 		.tcp_closing_s = or_default(given->tcp_closing_s, d->tcp_closing_s),
 		.icmp_s = or_default(given->icmp_s, d->icmp_s),
 		.other_s = or_default(given->other_s, d->other_s),
+		.syn_hold_s = or_default(given->syn_hold_s, d->syn_hold_s),
 	};
 }
 
@@ -65,7 +71,8 @@ static bool are_timeouts_valid(const struct nat_timeouts *t)
 	       t->udp_well_known_s <= TIMEOUT_MAX_S && t->udp_unanswered_s <= TIMEOUT_MAX_S &&
 	       t->tcp_established_s <= TIMEOUT_MAX_S && t->tcp_partial_s <= TIMEOUT_MAX_S &&
 	       t->tcp_closing_s <= TIMEOUT_MAX_S && t->icmp_s <= TIMEOUT_MAX_S &&
-	       t->other_s <= TIMEOUT_MAX_S;
+	       t->other_s <= TIMEOUT_MAX_S && t->syn_hold_s <= TIMEOUT_MAX_S &&
+	       (t->syn_hold_s == 0 || t->syn_hold_s >= SYN_HOLD_MIN_S);
 }
 
 static uint32_t mask_of(uint8_t prefix)
@@ -78,7 +85,8 @@ static bool is_config_valid(const struct nat_config *c)
 	return c->inside_prefix >= 16 && c->inside_prefix <= 30 && c->inside_be != 0 &&
 	       (c->inside_be & ~mask_of(c->inside_prefix)) == 0 && c->outside_be != 0 &&
 	       c->port_low <= c->port_high && c->sessions >= SESSIONS_MIN &&
-	       c->sessions <= SESSIONS_MAX && are_timeouts_valid(&c->timeouts) &&
+	       c->sessions <= SESSIONS_MAX && (c->mtu_out == 0 || c->mtu_out >= MTU_MIN) &&
+	       (c->mtu_in == 0 || c->mtu_in >= MTU_MIN) && are_timeouts_valid(&c->timeouts) &&
 	       (uint32_t)c->filter <= NAT_FILTER_ADDRESS_AND_PORT;
 }
 
@@ -129,6 +137,21 @@ static void fill_timeouts(struct nat *nat)
 		nat->timeouts[FLOW_OUT][state] = ticks;
 		nat->timeouts[FLOW_IN][state] = table[state].in ? ticks : 0;
 	}
+}
+
+static void fill_mtu(struct nat *nat)
+{
+	const struct nat_config *c = &nat->config;
+	uint32_t out = c->mtu_out != 0 ? c->mtu_out : UINT32_MAX;
+	uint32_t in = c->mtu_in != 0 ? c->mtu_in : UINT32_MAX;
+	uint32_t least = out < in ? out : in;
+
+	nat->mtu[FLOW_OUT] = out;
+	nat->mtu[FLOW_IN] = in;
+	if (least == UINT32_MAX)
+		return;
+	nat->mss_max = (uint16_t)(least - IPV4_AND_TCP_HEADER);
+	nat->slow_events = 1u << TCP_EVENT_SYN | 1u << TCP_EVENT_SYN_ACK;
 }
 
 /* Sets up the tables around an opened flow memory. 0 or negative errno. */
@@ -184,6 +207,7 @@ int nat_new(const struct nat_config *config, void *memory, size_t size, uint64_t
 	nat_begin(nat, now_ns);
 	nat->expire.swept_ticks = nat->now_ticks;
 	fill_timeouts(nat);
+	fill_mtu(nat);
 
 	adopted = flow_memory_open(&nat->flow_memory, &nat->config, memory);
 	ret = init_tables(nat);
@@ -220,6 +244,7 @@ bool nat_tick(struct nat *nat, uint64_t now_ns)
 {
 	nat_begin(nat, now_ns);
 	fragment_tick(nat);
+	syn_hold_tick(nat);
 	return expire_tick(nat);
 }
 

@@ -53,7 +53,8 @@ enum nat_verdict {
 	X(NAT_DROP_GUEST_LIMIT, "nat_guest_limit")         \
 	X(NAT_DROP_GUEST_RATE, "nat_guest_rate")           \
 	X(NAT_DROP_ICMP_ERROR, "nat_icmp_error")           \
-	X(NAT_DROP_FRAGMENT, "nat_fragment")
+	X(NAT_DROP_FRAGMENT, "nat_fragment")               \
+	X(NAT_DROP_TOO_BIG, "nat_too_big")
 
 enum nat_drop {
 #define NAT_DROP_ENUM(id, name) id,
@@ -72,7 +73,8 @@ struct nat_timeouts {
 	uint32_t tcp_partial_s;	    /* [240] handshake not complete: RFC 7857, 2.1 */
 	uint32_t tcp_closing_s;	    /* [240] FIN both ways, or RST: RFC 7857, 2.1 and 2.2 */
 	uint32_t icmp_s;	    /* [60] queries: RFC 5508, REQ-2 */
-	uint32_t other_s;	    /* [600] protocols without ports */
+	uint32_t syn_hold_s; /* [6] how long an unwanted SYN waits for its answer; not below 6 */
+	uint32_t other_s;    /* [600] protocols without ports */
 };
 
 /* Written by the worker that owns the NAT, read by anyone. */
@@ -84,6 +86,7 @@ struct nat_counters {
 	uint64_t mappings_live;
 	uint64_t packets_out; /* translated; hairpinned ones count in both directions */
 	uint64_t packets_in;
+	uint64_t icmp_sent;		/* errors of our own */
 	uint64_t misses;		/* packets that the slow path saw */
 	uint64_t drops[NAT_DROP_COUNT]; /* by enum nat_drop */
 };
@@ -142,7 +145,15 @@ struct nat_config {
 	uint16_t port_low;
 	uint16_t port_high;
 
+	/* The longest IPv4 packet that the uplink (out) and the guests (in) take, bytes, 576 at
+	 * least; 0: not our business (the host behind a TAP sees to it). */
+	uint16_t mtu_out;
+	uint16_t mtu_in;
+
 	enum nat_filter filter;
+	/* SYNs from outside that nobody asked for: after six seconds the sender gets a port
+	 * unreachable (RFC 5382, REQ-4); false: nothing, ever (REQ-4 a). */
+	bool answer_syn;
 	uint32_t sessions;		 /* capacity of the session table, 64 to 16 M */
 	uint32_t sessions_per_guest;	 /* 0: no limit but the table's */
 	uint32_t new_sessions_per_guest; /* a second, bursts of as many; 0: no limit */

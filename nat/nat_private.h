@@ -22,6 +22,7 @@
 #include "nat/ports.h"
 #include "nat/random.h"
 #include "nat/session.h"
+#include "nat/syn_hold.h"
 
 /* Coarse time: 2^26 ns, about 67 ms. 32 bits of it last nine years; differences may wrap. */
 #define NAT_TICK_SHIFT 26
@@ -37,6 +38,8 @@ struct nat {
 	 * the deadline alone. */
 	uint32_t timeouts[FLOW_DIRECTION_COUNT][SESSION_STATE_COUNT];
 
+	uint32_t mtu[FLOW_DIRECTION_COUNT]; /* longest IPv4 packet, bytes; UINT32_MAX: any */
+
 	struct nat_config config; /* defaults filled in */
 	uint32_t inside_mask_be;  /* of config.inside_prefix */
 	struct flow_memory flow_memory;
@@ -49,6 +52,9 @@ struct nat {
 	struct expire expire;
 	struct fragments fragments;
 	struct outbox outbox;
+	struct syn_hold syn_hold;
+	uint64_t icmp_spent_ns; /* see icmp_send.c */
+	uint16_t mss_max;	/* SYNs are lowered to it, when slow_events says so */
 	struct nat_counters own_counters;
 };
 

@@ -8,6 +8,7 @@
 #include "nat/flows.h"
 #include "nat/fragment.h"
 #include "nat/icmp_error.h"
+#include "nat/mtu.h"
 
 /* Why a mapping or session could not be had, as the counters name it. */
 static enum nat_drop drop_of_errno(int error)
@@ -88,6 +89,7 @@ enum nat_verdict nat_slow_session_out(
 	uint32_t record = find_live(nat, key, FLOW_OUT);
 	enum nat_drop reason;
 	struct session *s;
+	bool too_long;
 
 	if (record == SESSION_NONE && open_out(nat, key, event, &record, &reason) < 0)
 		return nat_refuse(nat, p, reason);
@@ -95,8 +97,15 @@ enum nat_verdict nat_slow_session_out(
 	/* The guest takes part in what was opened from outside; a reset does not count. */
 	if (event != TCP_EVENT_RST)
 		flows_permit(nat, s);
+	too_long = !(s->flags & SESSION_HAIRPIN) && mtu_is_exceeded(nat, p, FLOW_OUT);
+	if (too_long && mtu_refuses(nat, p, FLOW_OUT))
+		return nat_refuse(nat, p, NAT_DROP_TOO_BIG);
+	if (nat->slow_events >> event & 1)
+		mtu_clamp_mss(nat, p);
 	hit_apply(nat, p, s, FLOW_OUT, event);
 	nat_count(&nat->counters->packets_out, 1);
+	if (too_long)
+		return mtu_fragment(nat, p, FLOW_OUT, NAT_VERDICT_WORLD);
 	return burst_after_out(nat, p, s);
 }
 
@@ -191,12 +200,22 @@ enum nat_verdict nat_slow_session_in(
 	struct nat *nat, struct packet *p, const struct flow_key *key, enum tcp_event event)
 {
 	uint32_t record = find_live(nat, key, FLOW_IN);
+	bool too_long = mtu_is_exceeded(nat, p, FLOW_IN);
 	enum nat_drop reason;
 
-	if (record == SESSION_NONE && open_in(nat, key, event, &record, &reason) < 0)
+	if (record == SESSION_NONE && open_in(nat, key, event, &record, &reason) < 0) {
+		if (event == TCP_EVENT_SYN && !nat_is_outside(nat, flow_remote(key)))
+			syn_hold_add(nat, p, key);
 		return nat_refuse(nat, p, reason);
+	}
+	if (too_long && mtu_refuses(nat, p, FLOW_IN))
+		return nat_refuse(nat, p, NAT_DROP_TOO_BIG);
+	if (nat->slow_events >> event & 1)
+		mtu_clamp_mss(nat, p);
 	hit_apply(nat, p, &nat->sessions.records[record], FLOW_IN, event);
 	nat_count(&nat->counters->packets_in, 1);
+	if (too_long)
+		return mtu_fragment(nat, p, FLOW_IN, NAT_VERDICT_INSIDE);
 	return NAT_VERDICT_INSIDE;
 }
 

@@ -126,7 +126,7 @@ static uint16_t l4_sum(const struct packet *p)
 	return slow_sum(frame + p->l4_offset, l4_length(p), start);
 }
 
-static void fill_l4_checksum(struct packet *p)
+void fill_checksum(struct packet *p)
 {
 	uint8_t *field = p->head + p->l4_offset + checksum_offset(p);
 	uint16_t checksum;
@@ -183,7 +183,7 @@ void make_udp(struct packet *p, struct end from, struct end to, uint16_t payload
 	put16(udp + 4, (uint16_t)(8 + payload));
 	parse_packet(p);
 	assert_true(p->flags & PACKET_L4);
-	fill_l4_checksum(p);
+	fill_checksum(p);
 }
 
 void make_tcp(struct packet *p, struct end from, struct end to, uint8_t flags, uint16_t payload)
@@ -197,7 +197,7 @@ void make_tcp(struct packet *p, struct end from, struct end to, uint8_t flags, u
 	tcp[13] = flags;
 	parse_packet(p);
 	assert_true(p->flags & PACKET_L4);
-	fill_l4_checksum(p);
+	fill_checksum(p);
 }
 
 void make_icmp(struct packet *p, uint8_t type, struct end from, const char *to, uint16_t payload)
@@ -209,7 +209,7 @@ void make_icmp(struct packet *p, uint8_t type, struct end from, const char *to, 
 	put16(icmp + 4, from.port);
 	parse_packet(p);
 	assert_true(p->flags & PACKET_L4);
-	fill_l4_checksum(p);
+	fill_checksum(p);
 }
 
 void make_icmp_error(struct packet *p, uint8_t type, uint8_t code, const char *from, const char *to,
@@ -222,7 +222,7 @@ void make_icmp_error(struct packet *p, uint8_t type, uint8_t code, const char *f
 	icmp[1] = code;
 	memcpy(icmp + 8, about->head + about->l3_offset, quote);
 	parse_packet(p);
-	fill_l4_checksum(p);
+	fill_checksum(p);
 }
 
 void make_other(

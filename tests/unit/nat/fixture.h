@@ -73,6 +73,8 @@ void make_other(
 /* An ICMP error that quotes the first `quote` bytes of a datagram, with right checksums. */
 void make_icmp_error(struct packet *p, uint8_t type, uint8_t code, const char *from, const char *to,
 	const struct packet *about, uint16_t quote);
+/* Makes the L4 checksum right. */
+void fill_checksum(struct packet *p);
 /* Replaces the L4 checksum by the folded sum of the pseudo-header, as a guest with offloads. */
 void make_partial(struct packet *p);
 /* Writes the checksum that a partial one stands for. */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ICMP errors that the NAT itself sends (RFC 792, RFC 1812 4.3.2). They come out of nat_take().
+ * No more than ICMP_SEND_BURST at once and ICMP_SEND_PER_SECOND in the long run; errors about
+ * errors, later fragments, or to nobody in particular are never sent.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "nat/nat.h"
+
+#define ICMP_SEND_PER_SECOND 1000
+#define ICMP_SEND_BURST 100
+/* Of the datagram that an error quotes: its header and as much as RFC 1812 asks for that is in
+ * the head of a frame. */
+#define ICMP_SEND_QUOTE_MAX (PACKET_HEAD_CAPACITY - ETHERNET_HEADER_LENGTH - 20 - 8)
+
+struct icmp_error {
+	uint8_t type;
+	uint8_t code;
+	uint16_t mtu;	      /* with type 3, code 4: of the next hop, bytes; else 0 */
+	uint32_t source_be;   /* who says so */
+	const uint8_t *about; /* the datagram, from its IPv4 header on; sent to its source */
+	uint16_t length; /* of what there is of it, bytes; at most ICMP_SEND_QUOTE_MAX is used */
+	enum nat_verdict verdict; /* where the error goes */
+};
+
+/* Makes the frame ready. 0, -EBUSY (too many), -ENOBUFS (no frame), -EINVAL (none may be sent). */
+int icmp_send(struct nat *nat, const struct icmp_error *error);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sessions across all tables: limits of a guest, the log, other protocols, picked up connections.
+ */
+#include "fixture.h"
+
+#include <string.h>
+
+#include "nat/nat_private.h"
+
+struct lines {
+	struct nat_log line[100];
+	uint32_t count;
+};
+
+static void collect(void *userdata, const struct nat_log *log)
+{
+	struct lines *lines = userdata;
+
+	if (lines->count < 100)
+		lines->line[lines->count] = *log;
+	lines->count++;
+}
+
+/* RFC 6888 REQ-4. */
+static void sessions_of_a_guest(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+
+	config.sessions_per_guest = 5;
+	fixture_init(&f, &config);
+	for (uint16_t i = 0; i < 5; i++)
+		assert_int_equal(
+			udp_out(&f, &p, END(GUEST, i), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	assert_dropped(
+		&f, udp_out(&f, &p, END(GUEST, 5), END(REMOTE, 2000)), &p, NAT_DROP_GUEST_LIMIT);
+	/* Also not from outside, and also after a restart. */
+	assert_dropped(
+		&f, udp_in(&f, &p, END(REMOTE, 1), END(OUTSIDE, 1)), &p, NAT_DROP_GUEST_LIMIT);
+	fixture_restart(&f);
+	assert_dropped(
+		&f, udp_out(&f, &p, END(GUEST, 5), END(REMOTE, 2000)), &p, NAT_DROP_GUEST_LIMIT);
+	/* Others and live ones are unharmed. */
+	assert_int_equal(udp_out(&f, &p, END(GUEST2, 5), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	for (uint16_t i = 0; i < 5; i++)
+		assert_int_equal(
+			udp_out(&f, &p, END(GUEST, i), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	fixture_fini(&f);
+}
+
+static void new_sessions_of_a_guest(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+
+	config.new_sessions_per_guest = 10;
+	fixture_init(&f, &config);
+	for (uint16_t i = 0; i < 10; i++)
+		assert_int_equal(
+			udp_out(&f, &p, END(GUEST, i), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	assert_dropped(
+		&f, udp_out(&f, &p, END(GUEST, 10), END(REMOTE, 2000)), &p, NAT_DROP_GUEST_RATE);
+	assert_int_equal(udp_out(&f, &p, END(GUEST2, 10), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 0), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	f.now_ns += SECOND / 10;
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 10), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 11), END(REMOTE, 2000)), NAT_VERDICT_DROP);
+	fixture_fini(&f);
+}
+
+/* RFC 6888 REQ-12. */
+static void log_lines(void **state)
+{
+	static struct lines lines;
+	struct nat_config config = fixture_config();
+	const struct nat_log *l;
+	struct fixture f;
+	struct packet p;
+
+	config.log = collect;
+	config.log_userdata = &lines;
+	fixture_init(&f, &config);
+	udp_out(&f, &p, END(GUEST2, 5000), END(REMOTE, 2));
+	udp_out(&f, &p, END(GUEST, 5000), END(REMOTE, 2000));
+	udp_in(&f, &p, END(REMOTE, 2000), source_of(&p));
+	assert_int_equal(lines.count, 2);
+	l = &lines.line[1];
+	assert_int_equal(l->event, NAT_LOG_CREATE);
+	assert_int_equal(l->protocol, IPPROTO_UDP);
+	assert_int_equal(l->inside_be, ip(GUEST));
+	assert_int_equal(l->outside_be, ip(OUTSIDE));
+	assert_int_equal(l->remote_be, ip(REMOTE));
+	assert_int_equal(ntohs(l->inside_port_be), 5000);
+	assert_int_not_equal(ntohs(l->outside_port_be), 5000);
+	assert_int_equal(ntohs(l->remote_port_be), 2000);
+	assert_false(l->inbound);
+	assert_int_equal(l->bytes_out + l->bytes_in + l->age_ns, 0);
+
+	udp_in(&f, &p, END(REMOTE2, 3), END(OUTSIDE, 5000));
+	assert_int_equal(lines.count, 2); /* refused */
+	udp_in(&f, &p, END(REMOTE, 3), END(OUTSIDE, 5000));
+	assert_int_equal(lines.count, 3);
+	assert_true(lines.line[2].inbound);
+	assert_int_equal(lines.line[2].inside_be, ip(GUEST2));
+
+	fixture_restart(&f); /* nothing is new */
+	assert_int_equal(lines.count, 3);
+	fixture_advance(&f, 301);
+	while (nat_tick(f.nat, f.now_ns))
+		;
+	fixture_advance(&f, 20);
+	while (nat_tick(f.nat, f.now_ns))
+		;
+	assert_int_equal(lines.count, 6);
+	for (int i = 3; i < 6; i++) {
+		l = &lines.line[i];
+		assert_int_equal(l->event, NAT_LOG_DELETE);
+		assert_true(l->age_ns > 300 * SECOND && l->age_ns < 322 * SECOND);
+		if (l->inside_be != ip(GUEST))
+			continue;
+		assert_int_equal(l->bytes_out, 39);
+		assert_int_equal(l->bytes_in, 39);
+	}
+	fixture_fini(&f);
+}
+
+/* Protocols without ports: by inside address, one user each. */
+static void other_protocols(void **state)
+{
+	static const uint8_t protocols[] = {4, 41, 47, 50, 132};
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+
+	fixture_init(&f, &config);
+	for (size_t i = 0; i < sizeof(protocols); i++) {
+		make_other(&p, protocols[i], REMOTE, OUTSIDE, 40);
+		assert_dropped(&f, send_in(&f, &p), &p, NAT_DROP_NO_MAPPING);
+		for (int round = 0; round < 2; round++) {
+			make_other(&p, protocols[i], GUEST, REMOTE, 40);
+			assert_int_equal(send_out(&f, &p), NAT_VERDICT_WORLD);
+			assert_string_equal(source_of(&p).address, OUTSIDE);
+			make_other(&p, protocols[i], REMOTE, OUTSIDE, 40);
+			assert_int_equal(send_in(&f, &p), NAT_VERDICT_INSIDE);
+			assert_string_equal(destination_of(&p).address, GUEST);
+		}
+		make_other(&p, protocols[i], GUEST2, REMOTE, 40);
+		assert_dropped(&f, send_out(&f, &p), &p, NAT_DROP_PROTOCOL_BUSY);
+		make_other(&p, protocols[i], REMOTE2, OUTSIDE, 40);
+		assert_dropped(&f, send_in(&f, &p), &p, NAT_DROP_FILTERED);
+	}
+	/* Time makes room for another user. */
+	fixture_advance(&f, 601);
+	make_other(&p, 47, GUEST2, REMOTE, 40);
+	assert_int_equal(send_out(&f, &p), NAT_VERDICT_WORLD);
+	fixture_fini(&f);
+}
+
+/* What was lost with a flow memory goes on with the guest's next segment. */
+static void connections_are_picked_up(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+
+	fixture_init(&f, &config);
+	assert_int_equal(
+		tcp_in(&f, &p, END(REMOTE, 80), END(OUTSIDE, 5000), ACK), NAT_VERDICT_DROP);
+	assert_int_equal(
+		tcp_out(&f, &p, END(GUEST, 5000), END(REMOTE, 80), ACK), NAT_VERDICT_WORLD);
+	assert_end(source_of(&p), OUTSIDE, 5000);
+	assert_int_equal(
+		tcp_in(&f, &p, END(REMOTE, 80), END(OUTSIDE, 5000), ACK), NAT_VERDICT_INSIDE);
+	fixture_advance(&f, 7000);
+	assert_int_equal(
+		tcp_in(&f, &p, END(REMOTE, 80), END(OUTSIDE, 5000), ACK), NAT_VERDICT_INSIDE);
+	fixture_fini(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sessions_of_a_guest),
+		cmocka_unit_test(new_sessions_of_a_guest),
+		cmocka_unit_test(log_lines),
+		cmocka_unit_test(other_protocols),
+		cmocka_unit_test(connections_are_picked_up),
+	};
+
+	return cmocka_run_group_tests_name("flows", tests, NULL, NULL);
+}
