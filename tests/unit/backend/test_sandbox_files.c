@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sandbox_case.h"
+
+#include "backend/sandbox_files.h"
+
+static int change_files(void)
+{
+	/* Root's own files, and the kernel's. */
+	if (open("/etc/chnet-sandbox-file", O_CREAT | O_WRONLY, 0600) >= 0 || errno != EACCES)
+		return 1;
+	if (open("/proc/self/oom_score_adj", O_WRONLY) >= 0 || errno != EACCES)
+		return 2;
+	if (open("/tmp/chnet-sandbox-file", O_CREAT | O_WRONLY, 0600) >= 0 || errno != EACCES)
+		return 3;
+	if (unlink("/etc/hostname") == 0 || errno != EACCES)
+		return 4;
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/var/chnet-sandbox"};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno != EACCES)
+		return 5;
+	return GOOD;
+}
+
+static void test_no_file_changes(void **state)
+{
+	/* A kernel without Landlock has nothing to test. */
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
+		skip();
+	expect_good(change_files);
+}
+
+static int missing_directory(void)
+{
+	const char *const nowhere[] = {"/nowhere"};
+
+	return sandbox_files_restrict(nowhere, 1) == -ENOENT ? GOOD : 1;
+}
+
+static void test_missing_directory(void **state)
+{
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
+		skip();
+	pid_t child = fork();
+	int status;
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(missing_directory());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), GOOD);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_file_changes),
+		cmocka_unit_test(test_missing_directory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
