@@ -164,8 +164,11 @@ class Chnet(Backend):
         if not os.access(setup.chnet, os.X_OK):
             raise Unusable(f"{setup.chnet} is not there")
 
+    def program(self):
+        return self.setup.chnet
+
     def spawn_with(self, ready_fd, extra=()):
-        command = [self.setup.chnet, "--uplink", "none", "--ready-fd", str(ready_fd)]
+        command = [self.program(), "--uplink", "none", "--ready-fd", str(ready_fd)]
         for path in self.sockets():
             command += ["--socket", path]
         self.spawn(command + list(extra), pass_fds=[ready_fd], stdin=subprocess.DEVNULL)
@@ -183,6 +186,21 @@ class Chnet(Backend):
             if theirs >= 0:
                 os.close(theirs)
         self.ready_ns = time.monotonic_ns()
+
+
+class Against(Chnet):
+    name = "against"
+    about = "the chnet-vhost of --against"
+
+    @classmethod
+    def check(cls, setup):
+        if not setup.against:
+            raise Unusable("--against was not given")
+        if not os.access(setup.against, os.X_OK):
+            raise Unusable(f"{setup.against} is not there")
+
+    def program(self):
+        return self.setup.against
 
 
 class Testpmd(Backend):
@@ -254,4 +272,4 @@ class BareDrop(Bare):
     generator = ("--bare", "drop")
 
 
-ALL = [Testpmd, Chnet, BareCopy, BareDrop]
+ALL = [Testpmd, Against, Chnet, BareCopy, BareDrop]

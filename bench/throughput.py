@@ -51,6 +51,8 @@ def parse_arguments():
     parser.add_argument("--no-realtime", dest="realtime", action="store_false",
                         help="do not give worker and generator SCHED_FIFO")
     parser.add_argument("--chnet", help="another chnet-vhost than the one that was built")
+    parser.add_argument("--against", metavar="PATH",
+                        help="compare with this chnet-vhost too; ratios are then against it")
     parser.add_argument("--testpmd", action="append", default=[], metavar="ARGUMENT",
                         help="one more argument for testpmd")
     parser.add_argument("--output", metavar="FILE", help="JSON (default: bench/results/…)")
@@ -216,7 +218,7 @@ def collect(setup, kinds):
     return answers, figures
 
 
-def summarise(kinds, answers, figures):
+def summarise(setup, kinds, answers, figures):
     """What goes into the JSON file: {name: {unit, backends: {name: summary}}}."""
     result = {}
     for name, (unit, field, _, _) in RATES.items():
@@ -240,14 +242,20 @@ def summarise(kinds, answers, figures):
             entry["backends"][kind.name] = report.summary(
                 [one[name] for one in figures[kind.name]])
     for entry in result.values():
-        if "chnet" in entry["backends"] and "testpmd" in entry["backends"]:
-            entry["ratio"] = report.ratio(entry["backends"]["chnet"], entry["backends"]["testpmd"])
+        there = entry["backends"]
+        if "chnet" in there and reference(setup) in there:
+            entry["ratio"] = report.ratio(there["chnet"], there[reference(setup)])
     return result
 
 
-def show(kinds, result, stream):
+def reference(setup):
+    """What chnet's figures are divided by."""
+    return backends.Against.name if setup.against else backends.Testpmd.name
+
+
+def show(setup, kinds, result, stream):
     names = [kind.name for kind in kinds]
-    rows = [["median (lowest–highest)", *names, "chnet : testpmd"]]
+    rows = [["median (lowest–highest)", *names, f"chnet : {reference(setup)}"]]
     for name, entry in result.items():
         there = entry["backends"]
         row = [f"{name}, {entry['unit']}" if entry["unit"] else name]
@@ -276,7 +284,8 @@ def usable(setup):
             kind.check(setup)
             kinds.append(kind)
         except backends.Unusable as why:
-            print(f"  without {kind.name}: {why}")
+            if kind is not backends.Against or setup.against:
+                print(f"  without {kind.name}: {why}")
     return kinds
 
 
@@ -290,8 +299,8 @@ def main():
           f"{', SCHED_FIFO' if setup.realtime else ''}; generator on {setup.generator_cpu}: "
           "two guests, one sends, rings of 256, polling")
     answers, figures = collect(setup, kinds)
-    result = summarise(kinds, answers, figures)
-    show(kinds, result, sys.stdout)
+    result = summarise(setup, kinds, answers, figures)
+    show(setup, kinds, result, sys.stdout)
     warn(result, sys.stdout)
     path = setup.output or os.path.join(os.path.dirname(os.path.abspath(__file__)), "results",
                                         time.strftime("%Y%m%d-%H%M%S.json"))
