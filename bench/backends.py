@@ -119,19 +119,22 @@ class Backend:
             tail = "".join(log.readlines()[-20:])
         raise RuntimeError(f"{self.name}: {what}\n{tail}")
 
+    def worker_threads(self):
+        return [tid for pid in self.pids() for tid in threads(pid)
+                if self.workers.search(thread_name(pid, tid))]
+
     def pin(self):
-        """Gives the worker threads their processor, and all others the rest."""
-        pinned = 0
-        for pid in self.pids():
-            for tid in threads(pid):
-                if not self.workers.search(thread_name(pid, tid)):
-                    continue
-                os.sched_setaffinity(tid, {self.setup.backend_cpu})
-                if self.setup.realtime:
-                    os.sched_setscheduler(tid, os.SCHED_FIFO, os.sched_param(1))
-                pinned += 1
-        if not pinned:
-            self.fail("no worker thread was found")
+        """Gives the worker threads their processor."""
+        deadline = time.monotonic() + START_SECONDS
+        # A thread that has just been made has not given itself its name yet.
+        while not self.worker_threads():
+            if time.monotonic() > deadline:
+                self.fail("no worker thread was found")
+            time.sleep(0.001)
+        for tid in self.worker_threads():
+            os.sched_setaffinity(tid, {self.setup.backend_cpu})
+            if self.setup.realtime:
+                os.sched_setscheduler(tid, os.SCHED_FIFO, os.sched_param(1))
 
     def pause(self):
         """Not its turn: it must not take time from the one whose turn it is."""
