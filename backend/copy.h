@@ -18,7 +18,8 @@ static inline void copy_bytes(void *to, const void *from, size_t length)
 		memcpy(out, in, length);
 	} else if (length >= 64) {
 		memcpy(out, in, 64);
-		memcpy(out + length - 64, in + length - 64, 64);
+		if (length > 64)
+			memcpy(out + length - 64, in + length - 64, 64);
 	} else if (length >= 32) {
 		memcpy(out, in, 32);
 		memcpy(out + length - 32, in + length - 32, 32);

@@ -27,6 +27,7 @@
 #include <linux/virtio_ring.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "backend/guest_memory.h"
@@ -139,8 +140,8 @@ void ring_publish(struct ring *ring);
 /* Internal: writes the used entry at last_used. */
 static inline void ring_use(struct ring *ring, uint16_t head, uint32_t length)
 {
-	struct vring_used_elem *used = &ring->used->ring[ring->last_used & ring->mask];
-	used->id = head;
-	used->len = length;
+	/* One store for both words of the entry. */
+	uint64_t entry = head | (uint64_t)length << 32;
+	memcpy(&ring->used->ring[ring->last_used & ring->mask], &entry, sizeof(entry));
 	ring->last_used++;
 }

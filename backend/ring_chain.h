@@ -12,6 +12,9 @@
 
 #include "backend/ring.h"
 
+/* What a descriptor's flags say about its chain. */
+#define RING_CHAIN_FLAGS (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE)
+
 /* The guest's descriptor, read exactly once. */
 static inline struct vring_desc ring_descriptor(const struct vring_desc *guest)
 {
@@ -49,8 +52,7 @@ static inline int ring_chain(
 	struct ring *ring, uint16_t head, bool writable, struct iovec *pieces, uint64_t *ret_length)
 {
 	struct vring_desc desc = ring_descriptor(&ring->desc[head]);
-	uint16_t kind =
-		desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE);
+	uint16_t kind = desc.flags & RING_CHAIN_FLAGS;
 	if (kind == (writable ? VRING_DESC_F_WRITE : 0) && desc.len) {
 		uint8_t *host = guest_memory_span(ring->memory, desc.addr, desc.len);
 		if (host) {

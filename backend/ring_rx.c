@@ -124,7 +124,8 @@ uint16_t ring_rx_burst(struct ring *ring, struct packet *packets, uint16_t max)
 
 void ring_rx_done(struct ring *ring)
 {
-	for (uint16_t i = 0; i < ring->pending_count; i++)
+	uint16_t count = ring->pending_count;
+	for (uint16_t i = 0; i < count; i++)
 		ring_use(ring, ring->pending[i], 0);
 	ring->pending_count = 0;
 	ring_publish(ring);
