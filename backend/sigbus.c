@@ -9,11 +9,12 @@
 #include "backend/guest_memory.h"
 #include "backend/port.h"
 
-/* Written by the thread that serves messages, read by the handler in any thread. The length is
- * zero while an entry changes. */
+/* Written by the thread that serves messages, read by the handler in any thread. An entry that
+ * changes is nobody's: the rings of its port are parked, so the fault is another's. */
 struct mapping {
+	uint32_t version; /* odd while the others change */
 	uintptr_t address;
-	size_t length;
+	size_t length; /* bytes; 0: none */
 };
 
 static struct mapping mappings[PORT_MAX][GUEST_MEMORY_REGIONS_MAX];
@@ -35,16 +36,32 @@ static bool replace(uintptr_t address, size_t length, uint16_t port)
 	return true;
 }
 
+/* Is the fault in this mapping? Then *ret holds what the mapping was at one moment. */
+static bool covers(const struct mapping *m, uintptr_t fault, struct mapping *ret)
+{
+	uint32_t version = __atomic_load_n(&m->version, __ATOMIC_ACQUIRE);
+	ret->address = __atomic_load_n(&m->address, __ATOMIC_RELAXED);
+	ret->length = __atomic_load_n(&m->length, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return !(version & 1) && version == __atomic_load_n(&m->version, __ATOMIC_RELAXED) &&
+	       fault - ret->address < ret->length;
+}
+
 static void handle(int number, siginfo_t *info, void *context)
 {
 	uintptr_t fault = (uintptr_t)info->si_addr;
 	int saved = errno;
+	struct mapping found;
+	if (info->si_code <= 0) {
+		/* Somebody sent it: there is no address, and no instruction that faults again. */
+		signal(SIGBUS, SIG_DFL);
+		raise(SIGBUS);
+		return;
+	}
 	for (uint16_t port = 0; port < PORT_MAX; port++) {
 		for (unsigned int slot = 0; slot < GUEST_MEMORY_REGIONS_MAX; slot++) {
-			const struct mapping *m = &mappings[port][slot];
-			size_t length = __atomic_load_n(&m->length, __ATOMIC_ACQUIRE);
-			uintptr_t address = __atomic_load_n(&m->address, __ATOMIC_RELAXED);
-			if (fault - address < length && replace(address, length, port))
+			if (covers(&mappings[port][slot], fault, &found) &&
+				replace(found.address, found.length, port))
 				goto handled;
 		}
 	}
@@ -67,9 +84,12 @@ int sigbus_install(void)
 void sigbus_watch(uint16_t port, unsigned int slot, void *address, size_t length)
 {
 	struct mapping *m = &mappings[port][slot];
-	__atomic_store_n(&m->length, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&m->address, (uintptr_t)address, __ATOMIC_RELEASE);
-	__atomic_store_n(&m->length, address ? length : 0, __ATOMIC_RELEASE);
+	uint32_t version = m->version;
+	__atomic_store_n(&m->version, version + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	__atomic_store_n(&m->address, (uintptr_t)address, __ATOMIC_RELAXED);
+	__atomic_store_n(&m->length, address ? length : 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&m->version, version + 2, __ATOMIC_RELEASE);
 }
 
 void sigbus_message(uint16_t port, bool serving)
