@@ -242,9 +242,9 @@ static uint32_t list_length(const struct outbox *outbox, uint16_t frame)
 static const char *check_outbox(const struct nat *nat)
 {
 	const struct outbox *outbox = &nat->outbox;
-	uint32_t frames = list_length(outbox, outbox->free_head) +
-			  list_length(outbox, outbox->ready_head) +
-			  list_length(outbox, outbox->lent_head);
+	uint32_t waiting = 0, frames = list_length(outbox, outbox->free_head) +
+				       list_length(outbox, outbox->ready_head) +
+				       list_length(outbox, outbox->lent_head);
 
 	for (uint32_t i = 0; i < FRAGMENT_DATAGRAMS; i++) {
 		const struct fragment_datagram *d = &nat->fragments.datagrams[i];
@@ -253,8 +253,11 @@ static const char *check_outbox(const struct nat *nat)
 			continue;
 		if (list_length(outbox, d->waiting_head) != d->waiting_count)
 			return "fragments that wait are counted wrong";
-		frames += d->waiting_count;
+		waiting += d->waiting_count;
 	}
+	if (waiting != nat->fragments.waiting)
+		return "the number of fragments that wait is wrong";
+	frames += waiting;
 	return frames == outbox->high ? NULL : "a frame of the outbox is lost or in two lists";
 }
 

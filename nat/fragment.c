@@ -40,6 +40,7 @@ static void forget(struct nat *nat, struct fragment_datagram *d)
 
 			d->waiting_head = nat->outbox.frames[frame].next;
 			outbox_free(&nat->outbox, frame);
+			nat->fragments.waiting--;
 		}
 	}
 	d->state = FRAGMENT_FREE;
@@ -179,6 +180,8 @@ static void release(struct nat *nat, const struct fragment_datagram *known, uint
 		uint16_t next = f->next;
 		enum nat_verdict verdict = pass_later(nat, known, &f->packet);
 
+		nat->fragments.waiting--;
+
 		if (verdict == NAT_VERDICT_WORLD || verdict == NAT_VERDICT_INSIDE)
 			outbox_send(&nat->outbox, oldest, verdict);
 		else
@@ -249,6 +252,8 @@ static enum nat_verdict keep(
 	nat->outbox.frames[frame].next = d->waiting_head;
 	d->waiting_head = frame;
 	d->waiting_count++;
+	nat->fragments.waiting++;
+
 	return NAT_VERDICT_KEPT;
 }
 

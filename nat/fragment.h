@@ -61,6 +61,7 @@ struct fragments {
 	uint64_t seed;
 	uint32_t cursor; /* where the next tick looks */
 	uint16_t next_id;
+	uint16_t waiting; /* frames of the outbox that wait, of all datagrams */
 };
 
 /* 0 or -ENOMEM. */

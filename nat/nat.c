@@ -248,6 +248,11 @@ bool nat_tick(struct nat *nat, uint64_t now_ns)
 	return expire_tick(nat);
 }
 
+bool nat_is_idle(const struct nat *nat)
+{
+	return nat->sessions.live == 0 && nat->syn_hold.count == 0 && nat->fragments.waiting == 0;
+}
+
 uint16_t nat_take(
 	struct nat *nat, struct packet *packets[], enum nat_verdict verdicts[], uint16_t max)
 {

@@ -211,6 +211,10 @@ uint16_t nat_take(
  */
 bool nat_tick(struct nat *nat, uint64_t now_ns);
 
+/* Whether nothing waits for time to pass: no session, no fragment, no SYN; nat_tick() need not be
+ * called then. */
+bool nat_is_idle(const struct nat *nat);
+
 /*
  * Port forwards. From nat_forward_add() on, anyone may open sessions to the outside ports, and the
  * guest's own packets from the inside ports leave with them. Forwards are kept in the flow memory.

@@ -135,12 +135,14 @@ static void sweep_keeps_up(void **state)
 
 	for (uint16_t i = 0; i < 50; i++)
 		udp_out(f, &p, END(GUEST, i), END(REMOTE, 5000));
+	assert_false(nat_is_idle(f->nat));
 	fixture_advance(f, 301);
 	for (int i = 0; i < 170; i++) {
 		nat_tick(f->nat, f->now_ns);
 		f->now_ns += SECOND / 10;
 	}
 	assert_int_equal(nat_counters(f->nat)->sessions_live, 0);
+	assert_true(nat_is_idle(f->nat));
 	assert_null(nat_check(f->nat));
 }
 

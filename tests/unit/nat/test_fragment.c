@@ -331,12 +331,17 @@ static void waiting_ends(void **state)
 	static struct datagram d;
 
 	make(&d, IPPROTO_UDP, END(GUEST, 1), END(REMOTE, 2), 4000, 1480, 1);
+	assert_true(nat_is_idle(f->nat));
 	assert_int_equal(send_piece(f, &d, 1, FLOW_OUT), NAT_VERDICT_KEPT);
 	assert_int_equal(send_piece(f, &d, 2, FLOW_OUT), NAT_VERDICT_KEPT);
+	assert_false(nat_is_idle(f->nat));
 	f->now_ns += FRAGMENT_WAIT_NS;
+
 	for (int i = 0; i < FRAGMENT_DATAGRAMS / FRAGMENT_STEPS; i++)
 		nat_tick(f->nat, f->now_ns);
 	assert_int_equal(dropped(f), 2);
+	assert_true(nat_is_idle(f->nat));
+
 	assert_int_equal(send_piece(f, &d, 0, FLOW_OUT), NAT_VERDICT_WORLD);
 	take(f, &r, NAT_VERDICT_WORLD);
 	assert_int_equal(r.seen, 0);

@@ -42,6 +42,7 @@ static void silent_for_six_seconds(void **state)
 	init(&f, true);
 	assert_dropped(
 		&f, tcp_in(&f, &p, END(REMOTE, 7), END(OUTSIDE, 80), SYN), &p, NAT_DROP_NO_MAPPING);
+	assert_false(nat_is_idle(f.nat));
 	fixture_advance(&f, 3);
 	/* It sends it again; that is the same one. */
 	tcp_in(&f, &p, END(REMOTE, 7), END(OUTSIDE, 80), SYN);
@@ -58,6 +59,8 @@ static void silent_for_six_seconds(void **state)
 	fixture_advance(&f, 10);
 	assert_int_equal(tick(&f, &answer), 0);
 	assert_int_equal(nat_counters(f.nat)->icmp_sent, 1);
+	assert_true(nat_is_idle(f.nat));
+
 	fixture_fini(&f);
 }
 
