@@ -86,9 +86,9 @@ static void ping_gateway(struct fixture *fixture)
 
 	for (uint32_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 3 + 1);
-	for (uint16_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct frames_end self = fixture_end(0, 0xabcd);
-		gateway.port = i;
+		gateway.port = (uint16_t)i;
 		memset(&frame.vnet, 0, sizeof(frame.vnet));
 		frame.length = frames_icmp_echo(
 			frame.bytes, &self, &gateway, FRAMES_ICMP_ECHO, data, sizes[i]);
