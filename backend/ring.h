@@ -117,6 +117,9 @@ void ring_rx_done(struct ring *ring);
  */
 uint16_t ring_tx_burst(struct ring *ring, struct packet *const packets[], uint16_t count);
 
+/* How many buffers of a receive queue were not used yet. Reads avail.idx. */
+uint16_t ring_tx_room(struct ring *ring);
+
 /* Publishes used entries and interrupts the guest once, if it asked for that. */
 void ring_tx_flush(struct ring *ring);
 

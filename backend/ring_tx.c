@@ -47,6 +47,22 @@ enum found {
 	FOUND_NEVER, /* no number of buffers is enough, or the ring is broken */
 };
 
+/* Looks whether the driver has posted more. False when avail.idx cannot be: the ring is broken. */
+static bool look_again(struct ring *ring)
+{
+	ring->avail_idx = __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE);
+	if ((uint16_t)(ring->avail_idx - ring->last_avail) <= ring->size)
+		return true;
+	ring_break(ring, DROP_RING_INDEX);
+	return false;
+}
+
+uint16_t ring_tx_room(struct ring *ring)
+{
+	return !ring->broken && look_again(ring) ? (uint16_t)(ring->avail_idx - ring->last_avail)
+						 : 0;
+}
+
 static enum found find_room(struct ring *ring, uint64_t needed, struct room *room)
 {
 	uint16_t waiting = (uint16_t)(ring->avail_idx - ring->last_avail);
@@ -56,12 +72,9 @@ static enum found find_room(struct ring *ring, uint64_t needed, struct room *roo
 	while (room->bytes < needed) {
 		if (room->head_count == waiting) {
 			/* The driver may have posted more since we looked. */
-			ring->avail_idx = __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE);
-			uint16_t now = (uint16_t)(ring->avail_idx - ring->last_avail);
-			if (now > ring->size) {
-				ring_break(ring, DROP_RING_INDEX);
+			if (!look_again(ring))
 				return FOUND_NEVER;
-			}
+			uint16_t now = (uint16_t)(ring->avail_idx - ring->last_avail);
 			if (now == waiting)
 				return waiting == ring->size ? FOUND_NEVER : FOUND_NONE;
 			waiting = now;

@@ -41,6 +41,9 @@ static void rx_done(struct port *port)
 static bool too_large(uint64_t features, const struct packet *p)
 {
 	uint8_t ecn = p->vnet.gso_type & VIRTIO_NET_HDR_GSO_ECN;
+	/* virtio 1.2, 5.1.3.1: TSO requires checksums. */
+	if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM)))
+		return p->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 	switch (p->vnet.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_NONE:
 		return false;
@@ -62,7 +65,17 @@ static bool fits(uint64_t features, const struct packet *p)
 	return (features & BIT(VIRTIO_NET_F_GUEST_CSUM)) && !too_large(features, p);
 }
 
-/* Sends a large frame in pieces. Returns false when not even the first one found room. */
+/*
+ * Should a frame wait until there is room for all of its pieces? One that lies in a slot of the
+ * uplink's can (outbox.h); another, or one that never fits, is better sent in part.
+ */
+static bool should_wait(struct ring *ring, const struct segmenter *s, const struct packet *p)
+{
+	uint32_t pieces = (p->length - s->headers + s->share - 1) / s->share;
+	return p->slot && pieces <= ring->size && ring_tx_room(ring) < pieces && !ring->broken;
+}
+
+/* Sends a large frame in pieces. Returns false when it should be tried again later. */
 static bool tx_segmented(struct ring *ring, uint64_t features, const struct packet *p)
 {
 	struct segmenter segmenter;
@@ -75,6 +88,8 @@ static bool tx_segmented(struct ring *ring, uint64_t features, const struct pack
 		stats_drop(ring->stats, DROP_VNET_HEADER, 1);
 		return true;
 	}
+	if (should_wait(ring, &segmenter, p))
+		return false;
 	while (segment_next(&segmenter, &piece, storage, PACKET_SEGMENTS_MAX) > 0) {
 		if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM)) &&
 			(piece.vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
@@ -113,13 +128,14 @@ static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint
 {
 	struct vhost_port *vhost = vhost_port(port);
 	struct ring *ring = load(&vhost->tx);
-	uint64_t features = vhost->features;
 	uint16_t done = 0;
 
 	if (!ring) {
 		stats_drop(port->stats, DROP_PORT_DOWN, count);
 		return count;
 	}
+	uint64_t features = vhost->features; /* does not change while there is a ring */
+	vhost->written = ring;
 	while (done < count) {
 		uint16_t run = 0;
 		while (done + run < count && fits(features, packets[done + run]))
@@ -139,9 +155,10 @@ static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint
 
 static void tx_flush(struct port *port)
 {
-	struct ring *ring = load(&vhost_port(port)->tx);
-	if (ring)
-		ring_tx_flush(ring);
+	struct vhost_port *vhost = vhost_port(port);
+	if (vhost->written)
+		ring_tx_flush(vhost->written);
+	vhost->written = NULL;
 }
 
 static bool arm(struct port *port)

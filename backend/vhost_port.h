@@ -75,8 +75,10 @@ struct vhost_port {
 	struct ring *tx; /* guest's receive queue */
 	/* What the driver accepted; changes only while parked. */
 	uint64_t features;
-	/* Worker only: the ring that was borrowed from in this breath. */
+	/* Worker only: the rings that were borrowed from and written to in this breath. What was
+	 * begun is finished even when control withdraws a ring in the middle; it waits for that. */
 	struct ring *borrowed;
+	struct ring *written;
 
 	/* Control side. Hooks come from the library's thread, the end from ours: `lock` is held
 	 * inside each hook and never while the library is called to unregister. */
