@@ -11,8 +11,14 @@ static inline struct tap_port *tap_port(struct port *port)
 	return (struct tap_port *)port;
 }
 
-/* Reads one frame into a slot. False when there is none. */
-static bool read_frame(struct tap_port *tap, struct slot *slot)
+enum got {
+	GOT_FRAME,
+	GOT_RUNT, /* something shorter than an Ethernet header */
+	GOT_NONE, /* empty, or gone with its interface */
+};
+
+/* Reads one frame into a slot. */
+static enum got read_frame(struct tap_port *tap, struct slot *slot)
 {
 	struct packet *p = &slot->packet;
 	const struct iovec parts[] = {
@@ -21,15 +27,17 @@ static bool read_frame(struct tap_port *tap, struct slot *slot)
 		{slot->buffer, PACKET_LENGTH_MAX},
 	};
 	ssize_t got = readv(tap->fd, parts, 3);
-	if (got < (ssize_t)sizeof(p->vnet) + ETHERNET_HEADER_LENGTH)
-		return false; /* empty, or gone with its interface */
+	if (got <= 0)
+		return GOT_NONE;
+	if ((size_t)got < sizeof(p->vnet) + ETHERNET_HEADER_LENGTH)
+		return GOT_RUNT;
 	p->length = (uint32_t)((size_t)got - sizeof(p->vnet));
 	p->head_length =
 		p->length < PACKET_HEAD_INITIAL ? (uint16_t)p->length : PACKET_HEAD_INITIAL;
 	slot->segment = (struct iovec){slot->buffer, p->length - p->head_length};
 	p->segments = &slot->segment;
 	p->segment_count = p->length > p->head_length;
-	return true;
+	return GOT_FRAME;
 }
 
 static uint16_t rx_burst(struct port *port, struct packet *packets[], uint16_t max)
@@ -42,9 +50,15 @@ static uint16_t rx_burst(struct port *port, struct packet *packets[], uint16_t m
 		struct slot *slot = slots_take(tap->slots);
 		if (!slot)
 			break;
-		if (!read_frame(tap, slot)) {
+		enum got got = read_frame(tap, slot);
+		if (got != GOT_FRAME)
 			slots_release(tap->slots, &slot->packet);
+		if (got == GOT_NONE)
 			break;
+		if (got == GOT_RUNT) {
+			/* Not the end: an empty burst would be taken for an empty TAP. */
+			stats_drop(port->stats, DROP_MALFORMED, 1);
+			continue;
 		}
 		packets[frames] = tap->borrowed[frames] = &slot->packet;
 		bytes += slot->packet.length;
@@ -118,7 +132,7 @@ static void tx_flush(struct port *port)
 
 static bool arm(struct port *port)
 {
-	/* The worker's epoll watches the descriptor, level-triggered. */
+	/* The worker's epoll watches the descriptor, edge-triggered: see retire() there. */
 	return true;
 }
 
