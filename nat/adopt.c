@@ -124,7 +124,7 @@ static bool is_session_valid(const struct nat *nat, const struct session *s)
 {
 	return s->commit == SESSION_LIVE && s->protocol != 0 &&
 	       is_state_of_protocol(s->state, s->protocol) && is_session_of_mapping(nat, s) &&
-	       nat_is_outside(nat, s->outside_be) && !nat_is_inside(nat, s->remote_be) &&
+	       nat_is_outside(nat, s->outside_be) && !nat_is_lan(nat, s->remote_be) &&
 	       !nat_is_expired(nat, s) && !is_key_in_use(nat, s, FLOW_OUT) &&
 	       !is_key_in_use(nat, s, FLOW_IN);
 }

@@ -98,13 +98,19 @@ static inline bool nat_is_outside(const struct nat *nat, uint32_t address_be)
 	       (address_be == nat->config.alias_be && address_be != 0);
 }
 
+/* Whether the address belongs to the LAN, its broadcast addresses included, and is not ours. */
+static inline bool nat_is_lan(const struct nat *nat, uint32_t address_be)
+{
+	return (address_be & nat->inside_mask_be) == nat->config.inside_be &&
+	       !nat_is_outside(nat, address_be);
+}
+
 /* Whether the address can be a guest's (or the host's own, as guests see it). */
 static inline bool nat_is_inside(const struct nat *nat, uint32_t address_be)
 {
 	uint32_t host_be = address_be & ~nat->inside_mask_be;
 
-	return (address_be & nat->inside_mask_be) == nat->config.inside_be && host_be != 0 &&
-	       host_be != ~nat->inside_mask_be && !nat_is_outside(nat, address_be);
+	return nat_is_lan(nat, address_be) && host_be != 0 && host_be != ~nat->inside_mask_be;
 }
 
 /* Translates a packet that already has its outside source towards the inside (hairpin). */

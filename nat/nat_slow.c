@@ -122,7 +122,7 @@ enum nat_verdict nat_slow_out(struct nat *nat, struct packet *p)
 	destination_be = load32(ip + IPV4_DESTINATION);
 	if (!nat_is_inside(nat, load32(ip + IPV4_SOURCE)))
 		return nat_refuse(nat, p, NAT_DROP_NOT_INSIDE);
-	if (is_unroutable(destination_be) || nat_is_inside(nat, destination_be))
+	if (is_unroutable(destination_be) || nat_is_lan(nat, destination_be))
 		return nat_refuse(nat, p, NAT_DROP_DESTINATION);
 	if (hit_key(p, FLOW_OUT, &key, &event))
 		return nat_slow_session_out(nat, p, &key, event);
@@ -236,7 +236,7 @@ enum nat_verdict nat_slow_in(struct nat *nat, struct packet *p)
 	/* The host as a neighbour of the guests calls a forwarded port. */
 	if (nat_is_inside(nat, load32(ip + IPV4_SOURCE)))
 		return nat_slow_out(nat, p);
-	if (is_unroutable(load32(ip + IPV4_SOURCE)))
+	if (is_unroutable(load32(ip + IPV4_SOURCE)) || nat_is_lan(nat, load32(ip + IPV4_SOURCE)))
 		return nat_refuse(nat, p, NAT_DROP_MALFORMED);
 	if (hit_key(p, FLOW_IN, &key, &event))
 		return nat_slow_session_in(nat, p, &key, event);

@@ -223,8 +223,11 @@ static void refusals(void **state)
 		f, udp_in(f, &p, END(REMOTE, 80), END(GUEST, 5000)), &p, NAT_DROP_DESTINATION);
 	assert_dropped(
 		f, udp_in(f, &p, END("127.0.0.1", 80), END(OUTSIDE, 5000)), &p, NAT_DROP_MALFORMED);
+	assert_dropped(f, udp_in(f, &p, END("172.16.0.255", 80), END(OUTSIDE, 5000)), &p,
+		NAT_DROP_MALFORMED);
 	make_other(&p, 47, REMOTE, OUTSIDE, 20);
 	assert_dropped(f, send_in(f, &p), &p, NAT_DROP_NO_MAPPING);
+
 	make_other(&p, 0, REMOTE, OUTSIDE, 20);
 	assert_dropped(f, send_in(f, &p), &p, NAT_DROP_PROTOCOL);
 }

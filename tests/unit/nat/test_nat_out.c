@@ -244,6 +244,9 @@ static void refusals(void **state)
 	assert_dropped(
 		f, udp_out(f, &p, END("172.16.0.255", 1), END(REMOTE, 1)), &p, NAT_DROP_NOT_INSIDE);
 	assert_dropped(f, udp_out(f, &p, END(GUEST, 1), END(GUEST2, 1)), &p, NAT_DROP_DESTINATION);
+	assert_dropped(
+		f, udp_out(f, &p, END(GUEST, 1), END("172.16.0.255", 1)), &p, NAT_DROP_DESTINATION);
+	assert_dropped(f, udp_out(f, &p, END(GUEST, 1), END(LAN, 1)), &p, NAT_DROP_DESTINATION);
 	assert_dropped(f, udp_out(f, &p, END(GUEST, 1), END("224.0.0.251", 5353)), &p,
 		NAT_DROP_DESTINATION);
 	assert_dropped(f, udp_out(f, &p, END(GUEST, 1), END("255.255.255.255", 1)), &p,
