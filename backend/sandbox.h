@@ -18,8 +18,9 @@
  * Sockets in a directory of root's need root's user id, if without its capabilities. In any other
  * directory they belong to that directory's owner, and the data plane runs with that user's id.
  *
- * Built with a sanitizer (CHNET_SANITIZE), stages keep everything but the filters, since sanitizers
- * make system calls of their own: sandbox_has_filters() tells.
+ * Built with a sanitizer (CHNET_SANITIZE), stages keep everything but the filters and the
+ * restriction of files, since sanitizers make system calls of their own: sandbox_has_filters()
+ * tells.
  */
 #pragma once
 

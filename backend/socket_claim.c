@@ -4,22 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-/* How long the kernel may take to bury a data plane whose monitor is dead, milliseconds. */
-#define DYING_MS 2000
-/* The same for a monitor that was killed a moment ago; a live one costs us this much. */
-#define KILLED_MS 200
+#include "backend/claim_lock.h"
+
 #define LOCK_NAME_CAPACITY 80
 #define DIRECTORY_CAPACITY sizeof(((struct sockaddr_un *)0)->sun_path)
 
@@ -101,71 +96,9 @@ static int name_lock(struct socket_claim *claim, unsigned int index, const struc
 	for (; *file; file++)
 		hash = (hash ^ (uint8_t)*file) * 0x100000001b3;
 	snprintf(claimed->lock_name, sizeof(claimed->lock_name),
-		"socket-%jx-%jx-%016" PRIx64 ".lock", (uintmax_t)status.st_dev,
+		CLAIM_LOCK_PREFIX "%jx-%jx-%016" PRIx64 ".lock", (uintmax_t)status.st_dev,
 		(uintmax_t)status.st_ino, hash);
 	return 0;
-}
-
-/* Whether a process has ended, or ends within `timeout_ms`; a zombie has. */
-static bool has_ended(pid_t pid, int timeout_ms)
-{
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	if (fd < 0)
-		return errno == ESRCH;
-	struct pollfd ended = {.fd = fd, .events = POLLIN};
-	int count = poll(&ended, 1, timeout_ms);
-	close(fd);
-	return count == 1;
-}
-
-/* 0 when the lock is ours; -EADDRINUSE with *ret_holder, the monitor that has it, or 0. */
-static int lock(int fd, pid_t *ret_holder)
-{
-	char text[64];
-	int monitor, data_plane;
-
-	*ret_holder = 0;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return -errno;
-	ssize_t length = pread(fd, text, sizeof(text) - 1, 0);
-	if (length <= 0)
-		return -EADDRINUSE;
-	text[length] = 0;
-	if (sscanf(text, "%d %d", &monitor, &data_plane) != 2 || monitor <= 0 || data_plane <= 0)
-		return -EADDRINUSE;
-	*ret_holder = monitor;
-	if (!has_ended(monitor, KILLED_MS) || !has_ended(data_plane, DYING_MS))
-		return -EADDRINUSE;
-	return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -EADDRINUSE;
-}
-
-/* The file may have been removed by its last holder between open and lock: then there is another.
- */
-static int open_lock(int directory_fd, const char *name, int *ret_fd, pid_t *ret_holder)
-{
-	for (;;) {
-		struct stat status;
-		int fd =
-			openat(directory_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd < 0)
-			return -errno;
-		int error = lock(fd, ret_holder);
-		if (!error && fstat(fd, &status) < 0)
-			error = -errno;
-		/* What a holder before us noted holds no more. */
-		if (!error && ftruncate(fd, 0) < 0)
-			error = -errno;
-		if (!error && status.st_nlink > 0) {
-			*ret_fd = fd;
-			return 0;
-		}
-		close(fd);
-		if (error)
-			return error;
-	}
 }
 
 static int take_lock(struct socket_claim *claim, const struct failure *failure)
@@ -179,7 +112,7 @@ static int take_lock(struct socket_claim *claim, const struct failure *failure)
 			return fail(failure, -EADDRINUSE, claimed->path,
 				"is given twice: each guest needs a socket of its own");
 	}
-	int error = open_lock(
+	int error = claim_lock_take(
 		claim->directory_fd, claimed->lock_name, &claim->fds[claim->count], &holder);
 	if (!error) {
 		claim->count++;
@@ -236,6 +169,13 @@ static int clear(const char *path, const struct failure *failure)
 	return 0;
 }
 
+static int begin(int directory_fd, const char *path, const struct failure *failure)
+{
+	int error = claim_lock_begin(directory_fd);
+
+	return error ? fail(failure, error, path, strerror(-error)) : 0;
+}
+
 int socket_claim_take(int directory_fd, const char *const paths[], unsigned int count,
 	struct socket_claim **ret_claim, char *error_text, size_t size)
 {
@@ -251,6 +191,8 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 	}
 	if (!claim || !claim->claimed || !claim->directories || !claim->fds)
 		error = fail(&failure, -ENOMEM, paths[0], "out of memory");
+	if (!error)
+		error = begin(directory_fd, paths[0], &failure);
 	for (unsigned int i = 0; !error && i < count; i++) {
 		struct claimed *claimed = &claim->claimed[i];
 		size_t length = strlen(paths[i]);
@@ -263,6 +205,7 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 		if (!error)
 			error = take_lock(claim, &failure);
 	}
+	claim_lock_end(directory_fd);
 	if (!error)
 		error = socket_claim_clear(claim, error_text, size);
 	if (error) {

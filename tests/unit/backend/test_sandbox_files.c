@@ -24,7 +24,7 @@ static int change_files(void)
 static void test_no_file_changes(void **state)
 {
 	/* A kernel without Landlock has nothing to test. */
-	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
+	if (!sandbox_has_filters() || syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
 		skip();
 	expect_good(change_files);
 }

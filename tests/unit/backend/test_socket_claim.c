@@ -26,6 +26,8 @@
 
 static int run_fd; /* the run directory: /run/chnet */
 static char error[512];
+/* Pipes of the race: closed to end it, and what each took part with. */
+static int hold[2], taken[2];
 
 static int setup(void **state)
 {
@@ -130,6 +132,84 @@ static void test_stale_socket(void **state)
 	socket_claim_release(claim);
 }
 
+/* In another process, since a lock does not hold within one open file. */
+static int try_to_take(void *path)
+{
+	struct socket_claim *claim = NULL;
+
+	return -socket_claim_take(
+		run_fd, PATHS((const char *)path), 1, &claim, error, sizeof(error));
+}
+
+/* Killed networks leave lock files, of paths that may never come again. */
+static void test_locks_of_the_dead_are_swept(void **state)
+{
+	struct socket_claim *held = take("/run/guests/held");
+
+	for (int i = 0; i < 3; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "/run/chnet/socket-0-0-%d.lock", i);
+		close(open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	}
+	close(open("/run/chnet/forwarding-1", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(files_in("/run/chnet"), 5);
+	struct socket_claim *claim = take("/run/guests/a");
+	assert_int_equal(files_in("/run/chnet"), 3); /* held, forwarding, a */
+	assert_int_equal(namespace_in_child(try_to_take, "/run/guests/held"), EADDRINUSE);
+	socket_claim_release(claim);
+	socket_claim_release(held);
+	assert_int_equal(files_in("/run/chnet"), 1);
+}
+
+/* Many starts at the same moment: one gets the socket, and nobody else's lock is swept away. */
+static int take_and_hold(void *path)
+{
+	struct socket_claim *claim = NULL;
+	char byte;
+
+	int fd = open("/run/chnet", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int result =
+		socket_claim_take(fd, PATHS((const char *)path), 1, &claim, error, sizeof(error));
+	/* Until the test closes the other end. */
+	if (write(taken[1], result ? "n" : "y", 1) != 1 || read(hold[0], &byte, 1) != 0)
+		return 1;
+	socket_claim_release(claim);
+	return 0;
+}
+
+static void test_a_race_has_one_winner(void **state)
+{
+	pid_t pids[16];
+	int winners = 0;
+
+	assert_int_equal(pipe2(hold, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(taken, O_CLOEXEC), 0);
+	for (int i = 0; i < 16; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0) {
+			close(hold[1]);
+			_exit(take_and_hold("/run/guests/a"));
+		}
+	}
+	for (int i = 0; i < 16; i++) {
+		char answer;
+		assert_int_equal(read(taken[0], &answer, 1), 1);
+		winners += answer == 'y';
+	}
+	assert_int_equal(winners, 1);
+	close(hold[1]);
+	for (int i = 0; i < 16; i++) {
+		int status;
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(files_in("/run/chnet"), 0);
+	close(hold[0]);
+	close(taken[0]);
+	close(taken[1]);
+}
+
 static void test_live_server(void **state)
 {
 	static const char text[] = "socket /run/guests/a: is served by another process: stop that "
@@ -186,15 +266,6 @@ static void test_missing_directory(void **state)
 	close(open("/run/guests/f", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	refuse(-ENOTDIR, "/run/guests/f/a",
 		"socket /run/guests/f/a: cannot use directory /run/guests/f: Not a directory");
-}
-
-/* In another process, since a lock does not hold within one open file. */
-static int try_to_take(void *path)
-{
-	struct socket_claim *claim = NULL;
-
-	return -socket_claim_take(
-		run_fd, PATHS((const char *)path), 1, &claim, error, sizeof(error));
 }
 
 static void test_two_networks(void **state)
@@ -316,6 +387,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_nothing_is_left),
 		TEST(test_stale_socket),
+		TEST(test_locks_of_the_dead_are_swept),
+		TEST(test_a_race_has_one_winner),
 		TEST(test_live_server),
 		TEST(test_release_spares_a_live_server),
 		TEST(test_other_files),
