@@ -40,6 +40,15 @@ def thread_name(pid, tid):
         return ""
 
 
+def thread_state(pid, tid):
+    """One letter, as in proc(5)."""
+    try:
+        with open(f"/proc/{pid}/task/{tid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "Z"
+
+
 def cpu_ns(pids):
     """Processor time of all threads so far."""
     total = 0
@@ -138,8 +147,13 @@ class Backend:
 
     def pause(self):
         """Not its turn: it must not take time from the one whose turn it is."""
-        if self.polls:
-            self.process.send_signal(signal.SIGSTOP)
+        if not self.polls:
+            return
+        self.process.send_signal(signal.SIGSTOP)
+        # The signal is taken by a thread without privileges, which may have to wait for its turn.
+        while any(thread_state(self.process.pid, tid) not in "TZ"
+                  for tid in threads(self.process.pid)):
+            time.sleep(0.001)
 
     def resume(self):
         if self.polls:
