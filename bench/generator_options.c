@@ -115,7 +115,7 @@ static int finish(
 	workload->frame_length = (uint32_t)numbers->size;
 	if (!workload->frame_length)
 		workload->frame_length =
-			tso ? workload_stamp_offset(workload) + 45 * WORKLOAD_SEGMENT : 64;
+			tso ? workload_headers(workload) + 45 * WORKLOAD_SEGMENT : 64;
 	if (tso && !layout_given)
 		workload->layout = WORKLOAD_INDIRECT;
 	workload->rx_buffer = (uint32_t)numbers->rx_buffer;
@@ -133,7 +133,7 @@ static int finish(
 	const char *wrong = NULL;
 	if (size & (size - 1))
 		wrong = "--queue-size must be a power of two";
-	else if (workload->frame_length < workload_frame_min(workload))
+	else if (workload->frame_length < WORKLOAD_FRAME_MIN)
 		wrong = "--size leaves no room for headers and stamp";
 	else if (workload->rx_buffer < DRIVER_HEADER_LENGTH + workload->frame_length &&
 		 !workload->mergeable)

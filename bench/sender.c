@@ -33,7 +33,7 @@ static int describe(struct sender *sender, const struct workload *workload,
 	struct sender_slot *slot, uint16_t head, uint64_t guest)
 {
 	uint32_t length = DRIVER_HEADER_LENGTH + workload->frame_length;
-	uint32_t headers = DRIVER_HEADER_LENGTH + workload_stamp_offset(workload);
+	uint32_t headers = DRIVER_HEADER_LENGTH + workload_headers(workload);
 
 	switch (workload->layout) {
 	case WORKLOAD_LINEAR:
@@ -98,7 +98,7 @@ static int make_slot(struct sender *sender, const struct workload *workload, uin
 	workload_build(workload, from, to, index % workload->flows, index, frame, &vnet);
 	memcpy(buffer + HEADROOM, &vnet, DRIVER_HEADER_LENGTH);
 	slot->ports = frame + FRAMES_ETHERNET + FRAMES_IPV4;
-	slot->stamp = frame + workload_stamp_offset(workload);
+	slot->stamp = frame + WORKLOAD_STAMP_OFFSET;
 	return describe(sender, workload, slot, index * sender->descs, guest + HEADROOM);
 }
 
@@ -193,6 +193,12 @@ uint16_t sender_post(struct sender *sender, uint32_t limit)
 		return 0;
 	uint16_t count = limit < room ? (uint16_t)limit : room;
 
+	/* The device has read these lines: ask for all of them back before waiting for any. */
+	for (uint16_t i = 0; i < count && !sender->untouched; i++) {
+		uint16_t at = (uint16_t)(queue->avail_idx + i) & (sender->slot_count - 1);
+		__builtin_prefetch(sender->slots[at].stamp, 1);
+		__builtin_prefetch(&queue->desc[at * sender->descs], 1);
+	}
 	for (uint16_t i = 0; i < count; i++) {
 		uint16_t index = (uint16_t)(queue->avail_idx + i);
 		uint16_t at = index & (sender->slot_count - 1);

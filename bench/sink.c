@@ -31,7 +31,6 @@ int sink_init(struct sink *sink, struct virtqueue *queue, const struct workload 
 		.buffer = workload->rx_buffer,
 		.refill = size / 8 < REFILL ? size / 8 : REFILL,
 		.size = size,
-		.stamp_offset = workload_stamp_offset(workload),
 		.untouched = workload->untouched,
 	};
 	memcpy(sink->mac, end.mac, sizeof(sink->mac));
@@ -79,7 +78,7 @@ static void sample(struct sink *sink, uint16_t id)
 {
 	const uint8_t *frame = sink->buffers[id] + DRIVER_HEADER_LENGTH;
 	struct workload_stamp stamp;
-	memcpy(&stamp, frame + sink->stamp_offset, sizeof(stamp));
+	memcpy(&stamp, frame + WORKLOAD_STAMP_OFFSET, sizeof(stamp));
 	bool newer = sink->untouched || !sink->stamp_seen ||
 		     (int32_t)(stamp.sequence - sink->last_sequence) > 0;
 	sink->samples++;
@@ -131,6 +130,11 @@ uint16_t sink_poll(struct sink *sink)
 	if (waiting > sink->size) {
 		sink->broken++;
 		return 0;
+	}
+	/* The device has read these lines: ask for all of them back before waiting for any. */
+	for (uint16_t i = 0; i < waiting; i++) {
+		uint32_t id = queue->used->ring[(uint16_t)(queue->used_idx + i) & mask].id;
+		__builtin_prefetch(&queue->desc[id & mask], 1);
 	}
 	for (uint16_t i = 0; i < waiting; i++) {
 		struct vring_used_elem entry =

@@ -26,7 +26,6 @@ struct sink {
 	uint16_t skip;		  /* buffers to come that belong to a foreign frame */
 	uint16_t refill;	  /* buffers are shown to the device that many at a time */
 	uint16_t size;		  /* entries of the ring */
-	uint32_t stamp_offset;	  /* bytes, in the frame */
 	bool untouched;		  /* stamps do not grow */
 	bool blind;		  /* look at no frame */
 	bool stamp_seen;

@@ -41,7 +41,7 @@ void workload_build(const struct workload *workload, const struct frames_end *fr
 	struct frames_end source = *from;
 	struct frames_end target = *to;
 	uint32_t ports = workload_ports(flow);
-	uint32_t headers = workload_stamp_offset(workload);
+	uint32_t headers = workload_headers(workload);
 	uint32_t length = workload->frame_length;
 	struct workload_stamp stamp = {sequence, ~sequence};
 
@@ -61,5 +61,5 @@ void workload_build(const struct workload *workload, const struct frames_end *fr
 			frames_make_tso4(frame, length, WORKLOAD_SEGMENT, vnet);
 		break;
 	}
-	memcpy(frame + headers, &stamp, sizeof(stamp));
+	memcpy(frame + WORKLOAD_STAMP_OFFSET, &stamp, sizeof(stamp));
 }
