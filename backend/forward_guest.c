@@ -72,6 +72,42 @@ static void learn_address(struct worker *worker, const struct packet *p)
 		neighbour_learn_arp(table, arp_sender_ip(p), mac, p->port, worker->now_ns);
 }
 
+/*
+ * The source of an IPv4 frame that was admitted and learnt. Neither depends on anything else, so
+ * the frames of one burst that follow it from there need not be asked again.
+ */
+struct speaker {
+	uint64_t mac;	/* ethernet.h; UINT64_MAX: nobody yet */
+	uint32_t ip_be; /* IPv4 address */
+};
+
+static inline bool speaker_of(const struct packet *p, struct speaker *ret_speaker)
+{
+	if ((p->flags & (PACKET_IPV4 | PACKET_MALFORMED)) != PACKET_IPV4)
+		return false;
+	*ret_speaker = (struct speaker){
+		.mac = ethernet_source(p),
+		.ip_be = load_be32(p, p->l3_offset + offsetof(struct iphdr, saddr)),
+	};
+	return true;
+}
+
+/* admit() and learn_address(), unless `last` spoke again; then it is whom was admitted. */
+static inline bool admit_and_learn(
+	struct worker *worker, const struct packet *p, struct speaker *last)
+{
+	struct speaker now;
+	bool is_ipv4 = speaker_of(p, &now);
+	if (is_ipv4 && now.mac == last->mac && now.ip_be == last->ip_be)
+		return true;
+	if (!admit(worker, p))
+		return false;
+	learn_address(worker, p);
+	if (is_ipv4)
+		*last = now;
+	return true;
+}
+
 /* ARP that is for the network and nobody else; true when p was dealt with. */
 static bool answer_arp(struct worker *worker, struct packet *p)
 {
@@ -152,6 +188,7 @@ void forward_from_guest(
 {
 	struct nat_batch nat = {.count = 0};
 	enum nat_verdict verdicts[PORT_BURST];
+	struct speaker speaker = {.mac = UINT64_MAX};
 
 	for (uint16_t i = 0; i < count; i++) {
 		struct packet *p = packets[i];
@@ -162,10 +199,8 @@ void forward_from_guest(
 			forward_drop(worker, p, DROP_VNET_HEADER);
 			continue;
 		}
-		if (!admit(worker, p))
-			continue;
-		learn_address(worker, p);
-		decide(worker, p, &nat);
+		if (admit_and_learn(worker, p, &speaker))
+			decide(worker, p, &nat);
 	}
 	if (nat.count) {
 		nat_out_burst(worker->nat, nat.packets, verdicts, nat.count, worker->now_ns);
