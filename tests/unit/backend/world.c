@@ -28,24 +28,23 @@ static void fill(struct packet *p, const struct world_frame *frame, uint8_t *res
 		memcpy(rest, frame->bytes + p->head_length, p->length - p->head_length);
 }
 
-static uint16_t rx_guest(struct world_port *port, struct packet *packets[])
+static uint16_t rx_guest(struct world_port *port, struct packet *packets[], uint16_t count)
 {
-	static struct iovec segments[PORT_BURST];
-	for (uint16_t i = 0; i < port->waiting_count; i++) {
+	for (uint16_t i = 0; i < count; i++) {
 		struct packet *p = packets[i];
 		uint8_t *rest = port->waiting[i].bytes + PACKET_HEAD_INITIAL;
 		fill(p, &port->waiting[i], rest);
-		segments[i] = (struct iovec){rest, p->length - p->head_length};
-		p->segments = &segments[i];
+		port->segments[i] = (struct iovec){rest, p->length - p->head_length};
+		p->segments = &port->segments[i];
 		p->segment_count = p->length > p->head_length;
 	}
-	return port->waiting_count;
+	return count;
 }
 
-static uint16_t rx_uplink(struct world_port *port, struct packet *packets[])
+static uint16_t rx_uplink(struct world_port *port, struct packet *packets[], uint16_t wanted)
 {
 	uint16_t count = 0;
-	while (count < port->waiting_count) {
+	while (count < wanted) {
 		struct slot *slot = slots_take(port->world->worker->slots);
 		if (!slot)
 			break;
@@ -54,48 +53,55 @@ static uint16_t rx_uplink(struct world_port *port, struct packet *packets[])
 		slot->segment = (struct iovec){slot->buffer, p->length - p->head_length};
 		p->segments = &slot->segment;
 		p->segment_count = p->length > p->head_length;
-		port->borrowed[count] = slot;
-		packets[count++] = p;
+		packets[count] = port->borrowed[count] = p;
+		count++;
 	}
-	port->borrowed_count = count;
 	return count;
 }
 
+/* In bursts of 32 at most, as a TAP does, and as the vhost port may. */
 static uint16_t rx_burst(struct port *base, struct packet *packets[], uint16_t max)
 {
 	struct world_port *port = double_of(base);
-	assert_true(port->waiting_count <= max);
-	uint16_t count =
-		base->index == PORT_UPLINK ? rx_uplink(port, packets) : rx_guest(port, packets);
-	port->waiting_count -= count;
-	memmove(port->waiting, port->waiting + count,
-		port->waiting_count * sizeof(port->waiting[0]));
-	return count;
+	uint16_t waiting = __atomic_load_n(&port->waiting_count, __ATOMIC_ACQUIRE);
+	uint16_t count = waiting < WORLD_BURST ? waiting : WORLD_BURST;
+	assert_true(max == PORT_BURST && !port->borrowed_count);
+	port->borrowed_count = base->index == PORT_UPLINK ? rx_uplink(port, packets, count)
+							  : rx_guest(port, packets, count);
+	return port->borrowed_count;
 }
 
 static void rx_done(struct port *base)
 {
 	struct world_port *port = double_of(base);
-	for (uint16_t i = 0; i < port->borrowed_count; i++)
-		slots_release(port->world->worker->slots, &port->borrowed[i]->packet);
+	uint16_t count = port->borrowed_count;
+	for (uint16_t i = 0; base->index == PORT_UPLINK && i < count; i++)
+		slots_release(port->world->worker->slots, port->borrowed[i]);
 	port->borrowed_count = 0;
 	port->dones++;
+	if (!count)
+		return;
+	memmove(port->waiting, port->waiting + count,
+		(size_t)(port->waiting_count - count) * sizeof(port->waiting[0]));
+	__atomic_store_n(
+		&port->waiting_count, (uint16_t)(port->waiting_count - count), __ATOMIC_RELEASE);
 }
 
 static uint16_t tx_burst(struct port *base, struct packet *const packets[], uint16_t count)
 {
 	struct world_port *port = double_of(base);
 	uint16_t taken = 0;
-	for (; taken < count && port->room; taken++) {
+	uint16_t room = __atomic_load_n(&port->room, __ATOMIC_ACQUIRE);
+	for (; taken < count && taken < room; taken++) {
 		struct world_frame *frame = &port->sent[port->sent_count];
 		assert_true(port->sent_count < WORLD_SENT_MAX);
 		frame->vnet = packets[taken]->vnet;
 		frame->length = frame_bytes(packets[taken], frame->bytes, sizeof(frame->bytes));
 		__atomic_store_n(
 			&port->sent_count, (uint16_t)(port->sent_count + 1), __ATOMIC_RELEASE);
-		if (port->room != WORLD_UNLIMITED)
-			port->room--;
 	}
+	if (room != WORLD_UNLIMITED)
+		__atomic_sub_fetch(&port->room, taken, __ATOMIC_RELEASE);
 	return taken;
 }
 
@@ -108,7 +114,7 @@ static bool arm(struct port *base)
 {
 	struct world_port *port = double_of(base);
 	__atomic_add_fetch(&port->arms, 1, __ATOMIC_RELEASE);
-	return !port->readable;
+	return !__atomic_load_n(&port->readable, __ATOMIC_ACQUIRE);
 }
 
 static void disarm(struct port *base)
@@ -120,7 +126,7 @@ static bool arm_room(struct port *base)
 {
 	struct world_port *port = double_of(base);
 	__atomic_add_fetch(&port->room_arms, 1, __ATOMIC_RELEASE);
-	return !port->room;
+	return !__atomic_load_n(&port->room, __ATOMIC_ACQUIRE);
 }
 
 static const struct port_ops ops = {
@@ -219,16 +225,19 @@ void world_in_burst(
 {
 	struct world_port *port = world_port(world, index);
 	struct packet *packets[PORT_BURST];
-	for (uint16_t i = 0; i < PORT_BURST; i++)
-		packets[i] = &world->worker->packets[i];
 	memcpy(port->waiting, frames, count * sizeof(frames[0]));
 	port->waiting_count = count;
-	assert_int_equal(port->port.ops->rx_burst(&port->port, packets, PORT_BURST), count);
-	if (index == PORT_UPLINK)
-		forward_from_uplink(world->worker, packets, count);
-	else
-		forward_from_guest(world->worker, &port->port, packets, count);
-	port->port.ops->rx_done(&port->port);
+	while (port->waiting_count) {
+		for (uint16_t i = 0; i < PORT_BURST; i++)
+			packets[i] = &world->worker->packets[i];
+		uint16_t got = rx_burst(&port->port, packets, PORT_BURST);
+		assert_true(got > 0);
+		if (index == PORT_UPLINK)
+			forward_from_uplink(world->worker, packets, got);
+		else
+			forward_from_guest(world->worker, &port->port, packets, got);
+		rx_done(&port->port);
+	}
 }
 
 void world_in(struct world *world, uint16_t index, const struct world_frame *frame)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A worker among ports that are test doubles: what goes out of each port is recorded, what comes in
- * is put there by the test, and a port has as much room as the test says. No thread, no EAL.
+ * is put there by the test, and a port has as much room as the test says. The test is the worker, or has
+ * one in a thread: then what both touch is atomic.
  *
  * The LAN is 172.16.0.0/24. Guest N (from 0) has MAC 52:54:00:00:00:1N and 172.16.0.(10 + N); the
  * gateway is 172.16.0.1, the NAT's outside address 172.16.0.254.
@@ -16,7 +17,9 @@
 #include "backend/worker.h"
 
 #define WORLD_GUESTS 3
-#define WORLD_SENT_MAX 256
+#define WORLD_SENT_MAX 512
+#define WORLD_WAITING_MAX 256
+#define WORLD_BURST 32
 #define WORLD_FRAME_MAX 2048
 #define WORLD_UNLIMITED UINT16_MAX
 
@@ -47,15 +50,16 @@ struct world_port {
 	uint16_t sent_count;
 	uint16_t room; /* frames that it takes before it is full; WORLD_UNLIMITED */
 	unsigned int flushes;
-	/* coming in; one burst takes all of it */
-	struct world_frame waiting[PORT_BURST];
+	/* coming in; taken away by rx_done() */
+	struct world_frame waiting[WORLD_WAITING_MAX];
 	uint16_t waiting_count;
+	struct iovec segments[WORLD_BURST];
+	struct packet *borrowed[WORLD_BURST]; /* the uplink's */
+	uint16_t borrowed_count;
 	unsigned int dones;
 	uint64_t disarms;
 	uint64_t arms;
 	uint64_t room_arms;
-	struct slot *borrowed[PORT_BURST]; /* the uplink's */
-	uint16_t borrowed_count;
 	bool readable; /* arm() says that there is work */
 };
 
