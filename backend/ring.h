@@ -143,8 +143,8 @@ void ring_publish(struct ring *ring);
 /* Internal: writes the used entry at last_used. */
 static inline void ring_use(struct ring *ring, uint16_t head, uint32_t length)
 {
-	/* One store for both words of the entry. */
-	uint64_t entry = head | (uint64_t)length << 32;
+	/* The compiler makes one store of both words. */
+	struct vring_used_elem entry = {.id = head, .len = length};
 	memcpy(&ring->used->ring[ring->last_used & ring->mask], &entry, sizeof(entry));
 	ring->last_used++;
 }

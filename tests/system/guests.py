@@ -127,7 +127,9 @@ class UmlGuest(Guest):
             "rootflags=/", "ro", "con=null", "con0=fd:0,fd:1", "quiet", f"umid={name}",
             f"uml_dir={directory}", f"init={HERE / 'guest_init.sh'}", f"LAB_NAME={name}",
             f"LAB_MODULES={','.join(uml_modules())}", f"virtio_uml.device={path}:1"],
-            env={"PATH": os.environ["PATH"], "TMPDIR": "/dev/shm", "HOME": str(directory)})
+            env={"PATH": os.environ["PATH"], "TMPDIR": "/dev/shm", "HOME": str(directory),
+                 # Processors with large register states: see uml_xstate.c.
+                 "LD_PRELOAD": str(lab.BIN.parent / "tests/system/uml_xstate.so")})
 
     def booted(self, limit_s=30):
         super().booted(limit_s)

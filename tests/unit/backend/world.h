@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A worker among ports that are test doubles: what goes out of each port is recorded, what comes in
- * is put there by the test, and a port has as much room as the test says. The test is the worker, or has
- * one in a thread: then what both touch is atomic.
+ * is put there by the test, and a port has as much room as the test says. The test is the worker,
+ * or has one in a thread: then what both touch is atomic.
  *
  * The LAN is 172.16.0.0/24. Guest N (from 0) has MAC 52:54:00:00:00:1N and 172.16.0.(10 + N); the
  * gateway is 172.16.0.1, the NAT's outside address 172.16.0.254.
