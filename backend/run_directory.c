@@ -9,23 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int choose(char *path, size_t capacity, char *error, size_t size)
-{
-	const char *base = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
-
-	if (!base || base[0] != '/') {
-		snprintf(error, size,
-			"XDG_RUNTIME_DIR names no directory: log in as a user with a session, set "
-			"it, or "
-			"start as root");
-		return -ENOENT;
-	}
-	if ((size_t)snprintf(path, capacity, "%s/chnet", base) >= capacity) {
-		snprintf(error, size, "XDG_RUNTIME_DIR is too long: take a shorter directory");
-		return -ENAMETOOLONG;
-	}
-	return 0;
-}
+#include "control/host/run_path.h"
 
 static int check(int fd, const char *path, char *error, size_t size)
 {
@@ -48,7 +32,7 @@ static int check(int fd, const char *path, char *error, size_t size)
 int run_directory_open(struct run_directory *ret_directory, char *error, size_t size)
 {
 	char path[RUN_DIRECTORY_CAPACITY] = "";
-	int result = choose(path, sizeof(path), error, size);
+	int result = run_path(path, sizeof(path), error, size);
 
 	if (result)
 		return result;

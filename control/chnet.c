@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* chnet: the command that people type. The table is all there is to it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/command.h"
+
+static const struct command commands[] = {
+	{"status", cmd_status, "what a network is and how it does"},
+	{"version", cmd_version, "the version of this program"},
+	{NULL, NULL, NULL},
+};
+
+static void help(void)
+{
+	puts("Usage: chnet VERB [ARGUMENT ...]\n"
+	     "Networks Cloud Hypervisor guests from user space.\n\n"
+	     "Verbs:");
+	command_list(commands);
+	puts("\n'chnet VERB --help' tells more about one of them.");
+}
+
+/* What was printed must have arrived: a full disk is a failure. */
+static int finish(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	return code ? code : command_fail("cannot write to standard output");
+}
+
+int main(int argc, char *argv[])
+{
+	const char *name = argc > 1 ? argv[1] : "--help";
+	const struct command *command = command_find(commands, name);
+
+	if (command)
+		return finish(command->function(argc - 1, argv + 1));
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+		help();
+		return finish(COMMAND_OK);
+	}
+	if (strcmp(name, "--version") == 0)
+		return finish(cmd_version(1, argv));
+	command_fail("%s: no such verb: 'chnet --help' lists all of them", name);
+	return COMMAND_USAGE;
+}
