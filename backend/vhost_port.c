@@ -14,6 +14,7 @@
 #include <rte_vhost.h>
 
 #include "backend/sigbus.h"
+#include "backend/vhost_events.h"
 #include "backend/vhost_message.h"
 
 #define BIT(n) (1ULL << (n))
@@ -422,7 +423,16 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 
 int vhost_port_start(struct vhost_port *port)
 {
-	return rte_vhost_driver_start(port->path) ? -EADDRINUSE : 0;
+	/* Of the library's thread, which all ports share. */
+	static int pipe = -EAGAIN;
+	int before = pipe == -EAGAIN ? vhost_events_before() : -EALREADY;
+
+	if (rte_vhost_driver_start(port->path))
+		return -EADDRINUSE;
+	if (pipe == -EAGAIN)
+		pipe = vhost_events_find(before);
+	vhost_events_wake(pipe);
+	return 0;
 }
 
 void vhost_port_fini(struct vhost_port *port)

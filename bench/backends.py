@@ -228,7 +228,7 @@ class Testpmd(Backend):
     @classmethod
     def check(cls, setup):
         if not shutil.which("dpdk-testpmd"):
-            raise Unusable("dpdk-testpmd is not installed (package dpdk)")
+            raise Unusable("dpdk-testpmd is not installed (package dpdk-dev)")
 
     def start(self):
         processors = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
