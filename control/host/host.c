@@ -106,6 +106,11 @@ struct in_addr host_egress_address_be(const struct host *host)
 	return host->egress.source_be;
 }
 
+bool host_is_stateless(const struct host *host)
+{
+	return host->stateless;
+}
+
 const char *host_warning(const struct host *host, size_t index)
 {
 	return index < host->warning_count ? host->warnings[index] : NULL;

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/host/host_forward.h"
 #include "control/host/link.h"
 #include "control/host/nft.h"
 #include "control/host/tap.h"
@@ -30,6 +32,13 @@ struct host_config {
 				    * host_refresh(); "" = any interface */
 	const char *run_directory; /* for state of all networks, as /run/chnet; its last
 				    * component is made when it is missing */
+	const struct host_forward *forwards; /* ports that lead to guests; copied */
+	size_t forward_count;		     /* at most HOST_FORWARDS_MAX */
+	/* Ports of the host, both ends included, that belong to our NAT (NFT_NAT_USER): the kernel
+	 * then only swaps the outside address for the host's own and keeps no state. Host byte
+	 * order; 0, 0 = the kernel masquerades. */
+	uint16_t outside_low;
+	uint16_t outside_high;
 };
 
 /*
@@ -75,6 +84,13 @@ const char *host_egress(const struct host *host);
 
 /* The host's own address there; 0.0.0.0 when not known. */
 struct in_addr host_egress_address_be(const struct host *host);
+
+/*
+ * Whether the kernel now leaves mapping and filtering of outside_low to outside_high to our NAT;
+ * false when it masquerades, as asked or because it could not do the other (a warning says why), or
+ * as long as the host's address is not known. May change with host_refresh().
+ */
+bool host_is_stateless(const struct host *host);
 
 /*
  * What stands in the way of guests, or of safety, without being an error, one line each: `index`

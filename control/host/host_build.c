@@ -86,6 +86,9 @@ static int check_config(
 			"the outside address %s must be an address of a host in the guests' "
 			"network %s/%u, and not the gateway's",
 			outside, address, config->prefix_length);
+	if (config->forward_count > 0 || config->outside_high > 0)
+		return host_fail(error, -EOPNOTSUPP,
+			"forwarded and outside ports are not among the host's rules yet");
 	return 0;
 }
 

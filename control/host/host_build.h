@@ -20,6 +20,7 @@ struct host {
 	struct nl_sock *watch;	    /* reports changes of links, addresses, routes; NULL = none */
 	struct route_egress egress; /* the way out; empty name = none, or any */
 	bool follow;		    /* the way out is that of the default route */
+	bool stateless;		    /* the rules keep no state for the outside ports */
 	struct nft *nft;	    /* our rules; NULL = none */
 	struct forwarding *forwarding; /* our hold of forwarding; NULL = none */
 	size_t warning_count;
