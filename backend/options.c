@@ -15,12 +15,6 @@
 
 #include "backend/options_value.h"
 
-#define SESSIONS_MIN 1024
-#define SESSIONS_MAX 16777216
-/* Outside ports for mappings that cannot keep their own. */
-#define PORT_LOW 1024
-#define PORT_HIGH 65535
-
 static int parse_uplink(struct options_parser *parser, const char *value)
 {
 	static const struct options_word words[] = {
@@ -97,15 +91,6 @@ static int parse_host_ip(struct options_parser *parser, const char *value)
 	return 0;
 }
 
-static int parse_sessions(struct options_parser *parser, const char *value)
-{
-	if (options_read_number(value, SESSIONS_MIN, SESSIONS_MAX, &parser->options->sessions) < 0)
-		return options_refuse(parser,
-			"'%s' is not a number from %d to %d: the default is %d", value,
-			SESSIONS_MIN, SESSIONS_MAX, OPTIONS_SESSIONS_DEFAULT);
-	return 0;
-}
-
 static int parse_name(struct options_parser *parser, const char *value)
 {
 	size_t length = strlen(value);
@@ -145,33 +130,73 @@ static int parse_log_level(struct options_parser *parser, const char *value)
 	return 0;
 }
 
+static int parse_log_sessions(struct options_parser *parser, const char *value)
+{
+	(void)value;
+	parser->options->log_sessions = true;
+	return 0;
+}
+
+enum flag {
+	NO_VALUE = 1 << 0,  /* takes none */
+	NEEDS_NAT = 1 << 1, /* means nothing without the user-space NAT */
+	NEEDS_TAP = 1 << 2, /* means nothing without an uplink */
+};
+
 static const struct {
 	const char *name;
 	const char *argument;	    /* for --help; NULL when there is none */
 	const char *variable;	    /* environment variable that it wins over; or NULL */
-	const char *help;	    /* lines of at most 55 characters */
+	const char *help;	    /* lines of at most 53 characters */
 	enum options_action action; /* not OPTIONS_RUN: ends parsing */
-	int (*parse)(struct options_parser *parser, const char *value); /* NULL: no argument */
+	int (*parse)(struct options_parser *parser, const char *value); /* NULL: only `action` */
+	unsigned int flags;						/* enum flag */
 } table[] = {
 	{"--socket", "PATH[,mac=MAC][,ip=IP][,ctrl-vq=on|off][,profile=auto|redox|full]", NULL,
 		"the vhost-user socket of one guest, up to 64 times;\n"
 		"a guest with mac= or ip= can use no other address",
-		OPTIONS_RUN, options_socket_parse},
-	{"--uplink", "tap|none", NULL, "the way to the world [tap]", OPTIONS_RUN, parse_uplink},
-	{"--tap", "NAME", "TAP_NAME", "the TAP interface to make [tap0]", OPTIONS_RUN, parse_tap},
+		OPTIONS_RUN, options_socket_parse, 0},
+	{"--uplink", "tap|none", NULL, "the way to the world [tap]", OPTIONS_RUN, parse_uplink, 0},
+	{"--tap", "NAME", "TAP_NAME", "the TAP interface to make [tap0]", OPTIONS_RUN, parse_tap,
+		0},
 	{"--host-ip", "ADDRESS[/LEN]", "HOST_IP", "the gateway, which is the host [172.16.0.1/24]",
-		OPTIONS_RUN, parse_host_ip},
+		OPTIONS_RUN, parse_host_ip, 0},
 	{"--nat", "user|kernel", NULL, "who translates the guests' addresses [user]", OPTIONS_RUN,
-		parse_nat},
+		parse_nat, 0},
+	{"--nat-filter", "endpoint-independent|address|address-and-port", NULL,
+		"who may send to a guest's open port: anyone, hosts\n"
+		"it has sent to, or those ports of hosts [address]",
+		OPTIONS_RUN, options_filter_parse, NEEDS_NAT},
+	{"--nat-timeout", "NAME=SECONDS[,NAME=SECONDS...]", NULL,
+		"when idle sessions end: udp [300], icmp [60],\n"
+		"udp-well-known [300], udp-unanswered [30],\n"
+		"tcp-established [7440], tcp-partial [240],\n"
+		"tcp-closing [240], other [600]; syn-hold [6]: when an\n"
+		"unwanted SYN is answered",
+		OPTIONS_RUN, options_timeout_parse, NEEDS_NAT},
 	{"--sessions", "N", NULL, "room for N sessions in the user-space NAT [262144]", OPTIONS_RUN,
-		parse_sessions},
-	{"--name", "NET", NULL, "the network's name [default]", OPTIONS_RUN, parse_name},
+		options_sessions_parse, 0},
+	{"--sessions-per-guest", "N", NULL, "of them for one guest [a quarter]; 0: no limit",
+		OPTIONS_RUN, options_sessions_per_guest_parse, NEEDS_NAT},
+	{"--new-sessions-per-guest", "N", NULL, "a second, bursts of as many [10000]; 0: no limit",
+		OPTIONS_RUN, options_new_sessions_parse, NEEDS_NAT},
+	{"--log-sessions", NULL, NULL, "a line for each session that comes or goes", OPTIONS_RUN,
+		parse_log_sessions, NO_VALUE | NEEDS_NAT},
+	{"--outside-ports", "LOW-HIGH", NULL,
+		"a block of the host's ports for the NAT alone: the\n"
+		"host then keeps no connections of guests",
+		OPTIONS_RUN, options_outside_ports_parse, NEEDS_NAT},
+	{"--forward", "tcp|udp:[ADDRESS:]PORT[-PORT]=GUEST:PORT[-PORT]", NULL,
+		"lead ports of the host to a guest, up to 128 times;\n"
+		"ADDRESS: only at that one of the host's",
+		OPTIONS_RUN, options_forward_parse, NEEDS_TAP},
+	{"--name", "NET", NULL, "the network's name [default]", OPTIONS_RUN, parse_name, 0},
 	{"--ready-fd", "N", NULL, "write \"ready\" to descriptor N when guests can connect",
-		OPTIONS_RUN, parse_ready_fd},
+		OPTIONS_RUN, parse_ready_fd, 0},
 	{"--log-level", "LEVEL", NULL, "error, warning, info or debug [info]", OPTIONS_RUN,
-		parse_log_level},
-	{"--help", NULL, NULL, "this text", OPTIONS_HELP, NULL},
-	{"--version", NULL, NULL, "the version", OPTIONS_VERSION, NULL},
+		parse_log_level, 0},
+	{"--help", NULL, NULL, "this text", OPTIONS_HELP, NULL, NO_VALUE},
+	{"--version", NULL, NULL, "the version", OPTIONS_VERSION, NULL, NO_VALUE},
 };
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
 
@@ -201,6 +226,7 @@ void options_help(FILE *file)
 	      "  chnet-vhost --socket /run/guest1.sock,mac=52:54:00:12:34:56,ip=172.16.0.2\n"
 	      "  cloud-hypervisor --memory size=1G,shared=on --net \\\n"
 	      "    vhost_user=true,socket=/run/guest1.sock,mac=52:54:00:12:34:56 ...\n"
+	      "  chnet-vhost --socket /run/guest1.sock --forward tcp:8080=172.16.0.2:80\n"
 	      "  chnet-vhost --uplink none --socket /tmp/a.sock --socket /tmp/b.sock\n",
 		file);
 }
@@ -230,19 +256,23 @@ static int read_arguments(struct options_parser *parser, int argc, char *const a
 				argument[0] == '-'
 					? "unknown option: 'chnet-vhost --help' lists all of them"
 					: "not an option: write as in 'chnet-vhost --socket PATH'");
-		if (!table[entry].parse) {
+		if (table[entry].flags & NO_VALUE) {
 			if (value)
 				return options_refuse(
 					parser, "takes no value: leave '=%s' out", value);
+		} else {
+			if (!value && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0)
+				value = argv[++i];
+			if (!value)
+				return options_refuse(parser, "needs a value: write %s %s",
+					table[entry].name, table[entry].argument);
+		}
+		if (!table[entry].parse) {
 			*action = table[entry].action;
 			return 0;
 		}
-		if (!value && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0)
-			value = argv[++i];
-		if (!value)
-			return options_refuse(parser, "needs a value: write %s %s",
-				table[entry].name, table[entry].argument);
-		options_at(parser, "%s%s%s", table[entry].name, *value ? " " : "", value);
+		options_at(parser, "%s%s%s", table[entry].name, value && *value ? " " : "",
+			value ? value : "");
 		*given |= 1U << entry;
 		int error = table[entry].parse(parser, value);
 		if (error)
@@ -265,13 +295,37 @@ static int read_variables(struct options_parser *parser, unsigned int given)
 	return 0;
 }
 
+/* Options that would do nothing are mistakes. */
+static int check_needs(struct options_parser *parser, unsigned int given)
+{
+	const struct options *options = parser->options;
+
+	for (size_t i = 0; i < TABLE_COUNT; i++) {
+		if (!(given & 1U << i) || !(table[i].flags & (NEEDS_NAT | NEEDS_TAP)))
+			continue;
+		options_at(parser, "%s", table[i].name);
+		if (options->uplink == OPTIONS_UPLINK_NONE)
+			return options_refuse(parser, "needs an uplink: leave '--uplink none' out");
+		if (table[i].flags & NEEDS_NAT && options->nat != OPTIONS_NAT_USER)
+			return options_refuse(
+				parser, "is for the user-space NAT: leave '--nat kernel' out");
+	}
+	options_at(parser, "--log-sessions");
+	if (options->log_sessions && options->log_level < LOG_LEVEL_INFO)
+		return options_refuse(
+			parser, "writes lines of level info: take --log-level info or debug");
+	return 0;
+}
+
 /* What depends on several values. */
-static int complete(struct options_parser *parser)
+static int complete(struct options_parser *parser, unsigned int given)
 {
 	struct options *options = parser->options;
 	uint32_t hosts = UINT32_MAX >> options->prefix, host_ip = ntohl(options->host_ip_be);
 	char text[INET_ADDRSTRLEN];
 
+	if (options->sessions_per_guest == UINT32_MAX)
+		options->sessions_per_guest = options->sessions / 4;
 	options_at(parser, "--socket");
 	if (options->socket_count == 0)
 		return options_refuse(
@@ -288,7 +342,12 @@ static int complete(struct options_parser *parser)
 		return options_refuse(parser,
 			"leaves no address for a guest beside the gateway's and the NAT's: "
 			"take a prefix length from 16 to 29, or --nat kernel");
-	return options_socket_check(parser);
+	int error = options_socket_check(parser);
+	if (!error)
+		error = check_needs(parser, given);
+	if (!error)
+		error = options_forward_check(parser);
+	return error;
 }
 
 int options_parse(int argc, char *const argv[], struct options *ret_options,
@@ -301,6 +360,9 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 		.host_ip_be = htonl(0xac100001), /* 172.16.0.1 */
 		.prefix = 24,
 		.sessions = OPTIONS_SESSIONS_DEFAULT,
+		.sessions_per_guest = UINT32_MAX,
+		.new_sessions_per_guest = OPTIONS_NEW_SESSIONS_DEFAULT,
+		.filter = NAT_FILTER_ADDRESS,
 		.name = "default",
 		.ready_fd = -1,
 		.log_level = LOG_LEVEL_INFO,
@@ -313,23 +375,10 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 	if (!result && action == OPTIONS_RUN)
 		result = read_variables(&parser, given);
 	if (!result && action == OPTIONS_RUN)
-		result = complete(&parser);
+		result = complete(&parser, given);
 	if (result)
 		return result;
 	*ret_options = options;
 	*ret_action = action;
 	return 0;
-}
-
-struct nat_config options_nat_config(const struct options *options)
-{
-	return (struct nat_config){
-		.inside_be = options->lan_be,
-		.inside_prefix = options->prefix,
-		.outside_be = options->outside_be,
-		.port_low = PORT_LOW,
-		.port_high = PORT_HIGH,
-		.filter = NAT_FILTER_ADDRESS,
-		.sessions = options->sessions,
-	};
 }

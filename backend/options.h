@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "backend/log.h"
+#include "control/host/host_forward.h"
 #include "nat/nat.h"
 
 /* The most --socket options; PORT_MAX without the uplink. */
@@ -24,6 +25,10 @@
 #define OPTIONS_TAP_CAPACITY 16
 #define OPTIONS_NAME_CAPACITY 33
 #define OPTIONS_SESSIONS_DEFAULT 262144
+/* New sessions that a guest may open a second. */
+#define OPTIONS_NEW_SESSIONS_DEFAULT 10000
+/* The most --forward options: what the flow memory has room for. */
+#define OPTIONS_FORWARDS_MAX 128
 /* An error line, program name not included. */
 #define OPTIONS_ERROR_CAPACITY 512
 
@@ -66,6 +71,18 @@ struct options {
 	uint32_t outside_be; /* NAT's own address: the LAN's highest host address that is not the
 			      * gateway's; 0 with OPTIONS_NAT_KERNEL, which has none */
 	uint32_t sessions;   /* capacity of the NAT's session table */
+	uint32_t sessions_per_guest;	 /* at a time; 0: no limit but the table's */
+	uint32_t new_sessions_per_guest; /* a second; 0: no limit */
+	enum nat_filter filter;
+	struct nat_timeouts timeouts; /* seconds; 0: nat/'s default */
+	/* A block of the host's own ports that only the NAT uses, so that the host need not keep
+	 * connections too; host byte order, both ends included; 0, 0: none, the host masquerades.
+	 */
+	uint16_t outside_low;
+	uint16_t outside_high;
+	bool log_sessions; /* a line for each session that comes or goes */
+	struct host_forward forwards[OPTIONS_FORWARDS_MAX]; /* no two share a port */
+	unsigned int forward_count;
 	char name[OPTIONS_NAME_CAPACITY]; /* of the network: letters, digits, '.', '_', '-' */
 	int ready_fd;			  /* inherited descriptor for "ready\n", or -1 */
 	enum log_level log_level;

@@ -207,24 +207,15 @@ static int check_ip(struct options_parser *parser, const struct options_socket *
 {
 	const struct options *options = parser->options;
 	char text[INET_ADDRSTRLEN], lan[INET_ADDRSTRLEN], buffer[ADVICE_CAPACITY];
-	uint32_t mask = UINT32_MAX << (32 - options->prefix);
-	const char *what = NULL;
+	const char *what = options_address_use(options, socket->ip_be);
 
 	options_show_ipv4(socket->ip_be, text);
 	options_show_ipv4(options->lan_be, lan);
-	if ((ntohl(socket->ip_be) & mask) != ntohl(options->lan_be))
+	if (!options_is_lan(options, socket->ip_be))
 		return options_refuse(parser,
 			"ip=%s is outside the LAN %s/%u: %s, or another "
 			"LAN with --host-ip",
 			text, lan, options->prefix, advice(options, buffer));
-	if (socket->ip_be == options->host_ip_be)
-		what = "the gateway's address";
-	else if (socket->ip_be == options->outside_be)
-		what = "the NAT's own address";
-	else if (socket->ip_be == options->lan_be)
-		what = "the LAN's network address";
-	else if ((ntohl(socket->ip_be) | mask) == UINT32_MAX)
-		what = "the LAN's broadcast address";
 	if (what)
 		return options_refuse(
 			parser, "ip=%s is %s: %s", text, what, advice(options, buffer));

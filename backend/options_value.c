@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A port number with its terminating zero. */
+#define PORT_TEXT 6
+
 void options_at(struct options_parser *parser, const char *format, ...)
 {
 	va_list arguments;
@@ -93,6 +96,54 @@ int options_read_word(const struct options_word *words, const char *text, int *r
 		}
 	}
 	return -EINVAL;
+}
+
+int options_read_ports(
+	struct options_parser *parser, const char *text, uint16_t *ret_low, uint16_t *ret_high)
+{
+	const char *dash = strchr(text, '-');
+	size_t length = dash ? (size_t)(dash - text) : strlen(text);
+	char first[PORT_TEXT] = "";
+	uint32_t low, high;
+
+	if (length < sizeof(first))
+		memcpy(first, text, length);
+	if (options_read_number(first, 1, UINT16_MAX, &low) < 0)
+		return options_refuse(
+			parser, "'%.*s' is not a port from 1 to 65535", (int)length, text);
+	high = low;
+	if (dash && options_read_number(dash + 1, 1, UINT16_MAX, &high) < 0)
+		return options_refuse(parser, "'%s' is not a port from 1 to 65535", dash + 1);
+	if (high < low)
+		return options_refuse(parser,
+			"'%s' ends before it begins: write the lower port "
+			"first",
+			text);
+	*ret_low = (uint16_t)low;
+	*ret_high = (uint16_t)high;
+	return 0;
+}
+
+bool options_is_lan(const struct options *options, uint32_t address_be)
+{
+	uint32_t mask = UINT32_MAX << (32 - options->prefix);
+
+	return (ntohl(address_be) & mask) == ntohl(options->lan_be);
+}
+
+const char *options_address_use(const struct options *options, uint32_t address_be)
+{
+	uint32_t mask = UINT32_MAX << (32 - options->prefix);
+
+	if (address_be == options->host_ip_be)
+		return "the gateway's address";
+	if (address_be == options->outside_be)
+		return "the NAT's own address";
+	if (address_be == options->lan_be)
+		return "the LAN's network address";
+	if ((ntohl(address_be) | mask) == UINT32_MAX)
+		return "the LAN's broadcast address";
+	return NULL;
 }
 
 const char *options_show_ipv4(uint32_t address_be, char *buffer)

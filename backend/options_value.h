@@ -49,6 +49,12 @@ int options_read_word(const struct options_word *words, const char *text, int *r
 const char *options_show_ipv4(uint32_t address_be, char *buffer);
 const char *options_show_mac(const uint8_t mac[6], char *buffer);
 
+/* Is the address one of the LAN's, its network and broadcast addresses included? */
+bool options_is_lan(const struct options *options, uint32_t address_be);
+
+/* What an address of the LAN is, when no guest may have it ("the gateway's address"); else NULL. */
+const char *options_address_use(const struct options *options, uint32_t address_be);
+
 /* Parses the value of one --socket and appends it (options_socket.c). 0, or -EINVAL refused. */
 int options_socket_parse(struct options_parser *parser, const char *value);
 
@@ -57,3 +63,24 @@ int options_socket_parse(struct options_parser *parser, const char *value);
  * GUEST_IP of the environment complete the first socket (options_socket.c).
  */
 int options_socket_check(struct options_parser *parser);
+
+/* Parse what the user-space NAT is told (options_nat.c). 0, or -EINVAL refused. */
+int options_filter_parse(struct options_parser *parser, const char *value);
+int options_timeout_parse(struct options_parser *parser, const char *value);
+int options_sessions_parse(struct options_parser *parser, const char *value);
+int options_sessions_per_guest_parse(struct options_parser *parser, const char *value);
+int options_new_sessions_parse(struct options_parser *parser, const char *value);
+int options_outside_ports_parse(struct options_parser *parser, const char *value);
+
+/* Parses the value of one --forward and appends it (options_forward.c). 0, or -EINVAL refused. */
+int options_forward_parse(struct options_parser *parser, const char *value);
+
+/* Checks all forwards against the LAN, once that is known (options_forward.c). */
+int options_forward_check(struct options_parser *parser);
+
+/*
+ * Reads "LOW-HIGH" or "PORT" (then both are equal), each 1 to 65535. Returns 0, or -EINVAL refused,
+ * results untouched.
+ */
+int options_read_ports(
+	struct options_parser *parser, const char *text, uint16_t *ret_low, uint16_t *ret_high);
