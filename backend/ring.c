@@ -145,7 +145,7 @@ int ring_chain_slow(struct ring *ring, struct vring_desc desc, bool writable, st
 	uint32_t seen = 1;
 	bool indirect = false; /* not told by table.desc: it may be the ring's own again */
 	int count = 0;
-	enum drop reason;
+	enum drop reason = DROP_RING_ADDRESS;
 
 	for (;;) {
 		uint32_t index = 0;

@@ -156,6 +156,9 @@ static int clear(const char *path, const struct failure *failure)
 		int error = -errno;
 		return fail(failure, error, path, strerror(-error));
 	}
+	if (S_ISDIR(status.st_mode))
+		return fail(
+			failure, -EISDIR, path, "is a directory: add the socket's own name to it");
 	if (!S_ISSOCK(status.st_mode))
 		return fail(failure, -ENOTSOCK, path,
 			"there is a file that is no socket: remove it, or take another path");

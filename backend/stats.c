@@ -46,6 +46,7 @@ void stats_print(const struct stats *stats, unsigned int ports, FILE *file)
 	print(file, "worker.", "macs_refused", worker->macs_refused);
 	print(file, "worker.", "sigbus", worker->sigbus);
 	print(file, "worker.", "memory_refused", worker->memory_refused);
+	print(file, "worker.", "requests_refused", worker->requests_refused);
 	print(file, "worker.", "rings_broken", worker->rings_broken);
 	print(file, "worker.", "rings_refused", worker->rings_refused);
 	print(file, "nat.", "sessions_created", stats->nat.sessions_created);

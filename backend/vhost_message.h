@@ -8,12 +8,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <rte_version.h>
 
 enum vhost_request {
+	MESSAGE_GET_FEATURES = 1,
 	MESSAGE_SET_FEATURES = 2,
 	MESSAGE_SET_OWNER = 3,
 	MESSAGE_RESET_OWNER = 4,
@@ -27,7 +29,32 @@ enum vhost_request {
 	MESSAGE_SET_VRING_KICK = 12,
 	MESSAGE_SET_VRING_CALL = 13,
 	MESSAGE_SET_VRING_ERR = 14,
+	MESSAGE_GET_PROTOCOL_FEATURES = 15,
+	MESSAGE_SET_PROTOCOL_FEATURES = 16,
+	MESSAGE_GET_QUEUE_NUM = 17,
 	MESSAGE_SET_VRING_ENABLE = 18,
+	MESSAGE_SEND_RARP = 19,
+	MESSAGE_NET_SET_MTU = 20,
+	MESSAGE_SET_BACKEND_REQ_FD = 21,
+	MESSAGE_SET_STATUS = 39,
+	MESSAGE_GET_STATUS = 40,
+};
+
+/*
+ * The protocol features that may be offered: those that need none but the requests above. Bits 0
+ * MQ, 1 LOG_SHMFD, 2 RARP, 3 REPLY_ACK, 4 NET_MTU, 5 BACKEND_REQ (User Mode Linux needs it),
+ * 10 BACKEND_SEND_FD, 16 STATUS.
+ */
+#define VHOST_MESSAGE_PROTOCOL_FEATURES UINT64_C(0x1043f)
+
+/* What a request is to a port. */
+enum vhost_message_kind {
+	/* Of a feature that is not offered. The library would serve some all the same:
+	 * GET_INFLIGHT_FD, say, clears as many gigabytes as the front end names. */
+	VHOST_MESSAGE_FOREIGN,
+	VHOST_MESSAGE_PLAIN,  /* touches no ring */
+	VHOST_MESSAGE_DEVICE, /* changes what rings stand on: memory, features, log */
+	VHOST_MESSAGE_RING,   /* changes one ring, which payload.state.index names */
 };
 
 #define VHOST_MESSAGE_REGIONS_MAX 8
@@ -69,3 +96,20 @@ _Static_assert(
 /* Is the layout behind the payload the one that we know? */
 #define VHOST_MESSAGE_FDS_KNOWN \
 	(RTE_VERSION >= RTE_VERSION_NUM(22, 11, 0, 0) && RTE_VERSION < RTE_VERSION_NUM(25, 3, 0, 0))
+
+enum vhost_message_kind vhost_message_kind(const struct vhost_message *message);
+
+/* The ring that a VHOST_MESSAGE_RING names; the library has refused what the mask would hide. */
+static inline uint32_t vhost_message_ring(const struct vhost_message *message)
+{
+	return message->payload.state.index & VHOST_MESSAGE_INDEX_MASK;
+}
+
+/*
+ * SET_MEM_TABLE: is each file as long as the region that it is to hold? One that is not would fault
+ * within the library, before any hook knows of the region.
+ */
+bool vhost_message_files_long_enough(const struct vhost_message *message);
+
+/* Closes the descriptors that came along: due whenever the library does not see the message. */
+void vhost_message_close_fds(struct vhost_message *message);

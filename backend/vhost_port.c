@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rte_vhost.h>
 
 #include "backend/sigbus.h"
 #include "backend/vhost_events.h"
+#include "backend/vhost_memory.h"
 #include "backend/vhost_message.h"
 
 #define BIT(n) (1ULL << (n))
@@ -139,9 +139,7 @@ static void resume(struct vhost_port *port)
 
 static void forget_memory(struct vhost_port *port)
 {
-	for (unsigned int i = 0; i < GUEST_MEMORY_REGIONS_MAX; i++)
-		sigbus_watch(port->port.index, i, NULL, 0);
-	free(port->memory);
+	vhost_memory_free(port->memory, port->port.index);
 	port->memory = NULL;
 }
 
@@ -156,68 +154,16 @@ static void reset_queues(struct vhost_port *port)
 	}
 }
 
-/* A file shorter than the region that it is to hold would fault within the library, before any hook
- * knows of the region: refuse it here. */
-static bool files_long_enough(const struct vhost_message *message)
-{
-#if VHOST_MESSAGE_FDS_KNOWN
-	uint32_t count = message->payload.memory.count;
-	if (count > VHOST_MESSAGE_REGIONS_MAX || message->fd_count < (int)count)
-		return true; /* the library refuses it, with its own words */
-	for (uint32_t i = 0; i < count; i++) {
-		const struct vhost_message_region region = message->payload.memory.regions[i];
-		struct stat file;
-		uint64_t end;
-		if (fstat(message->fds[i], &file) ||
-			__builtin_add_overflow(region.offset, region.size, &end) ||
-			(S_ISREG(file.st_mode) && (uint64_t)file.st_size < end))
-			return false;
-	}
-#endif
-	return true;
-}
-
-static void close_fds(struct vhost_message *message)
-{
-#if VHOST_MESSAGE_FDS_KNOWN
-	for (int i = 0; i < message->fd_count && i < VHOST_MESSAGE_REGIONS_MAX; i++) {
-		if (message->fds[i] >= 0)
-			close(message->fds[i]);
-		message->fds[i] = -1;
-	}
-	message->fd_count = 0;
-#endif
-}
-
 static void learn_memory(struct vhost_port *port)
 {
-	struct rte_vhost_memory *table = NULL;
 	forget_memory(port);
-	if (rte_vhost_get_mem_table(port->vid, &table))
-		return;
-	struct guest_memory *memory = calloc(1, sizeof(*memory));
-	if (memory && table->nregions <= GUEST_MEMORY_REGIONS_MAX) {
-		memory->count = table->nregions;
-		for (uint32_t i = 0; i < table->nregions; i++) {
-			const struct rte_vhost_mem_region *region = &table->regions[i];
-			memory->regions[i] = (struct guest_memory_region){
-				.guest = region->guest_phys_addr,
-				.size = region->size,
-				.host = (uint8_t *)(uintptr_t)region->host_user_addr,
-			};
-			sigbus_watch(port->port.index, i, region->mmap_addr, region->mmap_size);
-		}
-		port->memory = memory;
-	} else {
-		free(memory);
-	}
-	free(table);
+	port->memory = vhost_memory_new(port->vid, port->port.index);
 }
 
 /* The queue that a message names, or NULL for one that this device does not have. */
 static struct vhost_queue *named_queue(struct vhost_port *port, const struct vhost_message *message)
 {
-	uint32_t index = message->payload.state.index & VHOST_MESSAGE_INDEX_MASK;
+	uint32_t index = vhost_message_ring(message);
 	return index < VHOST_QUEUES ? &port->queues[index] : NULL;
 }
 
@@ -230,45 +176,56 @@ static void tell_base(struct vhost_port *port, const struct vhost_message *messa
 			queue->ring.last_avail, queue->ring.last_used);
 }
 
-static enum rte_vhost_msg_result prepare(struct vhost_port *port, struct vhost_message *message)
+static enum rte_vhost_msg_result prepare_device(
+	struct vhost_port *port, const struct vhost_message *message)
 {
 	switch (message->request) {
 	case MESSAGE_SET_MEM_TABLE:
-		park(port);
-		if (!files_long_enough(message)) {
+		if (!vhost_message_files_long_enough(message)) {
 			port->worker_stats->memory_refused++;
-			close_fds(message);
 			return RTE_VHOST_MSG_RESULT_ERR;
 		}
 		forget_memory(port);
 		break;
-	case MESSAGE_SET_VRING_NUM:
-		park(port);
-		if (!message->payload.state.number)
-			return RTE_VHOST_MSG_RESULT_ERR;
-		break;
-	case MESSAGE_GET_VRING_BASE:
-		park(port);
-		tell_base(port, message);
-		break;
 	case MESSAGE_RESET_OWNER:
 		/* The library's own handling leaks its rings' memory; nothing is needed of it. */
-		park(port);
 		reset_queues(port);
 		return RTE_VHOST_MSG_RESULT_OK;
-	case MESSAGE_SET_FEATURES:
-	case MESSAGE_SET_LOG_BASE:
-	case MESSAGE_SET_LOG_FD:
-	case MESSAGE_SET_VRING_ADDR:
-	case MESSAGE_SET_VRING_BASE:
-	case MESSAGE_SET_VRING_KICK:
-	case MESSAGE_SET_VRING_CALL:
-	case MESSAGE_SET_VRING_ERR:
-	case MESSAGE_SET_VRING_ENABLE:
+	default:
+		break;
+	}
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result prepare_ring(
+	struct vhost_port *port, const struct vhost_message *message)
+{
+	if (message->request == MESSAGE_GET_VRING_BASE)
+		tell_base(port, message);
+	else if (!named_queue(port, message))
+		/* A VMM may set up more queues than a guest can use. The library would give each
+		 * up to 1.25 MiB, of the memory that is there for everybody's. */
+		return RTE_VHOST_MSG_RESULT_OK;
+	else if (message->request == MESSAGE_SET_VRING_NUM && !message->payload.state.number)
+		return RTE_VHOST_MSG_RESULT_ERR;
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result prepare(
+	struct vhost_port *port, const struct vhost_message *message)
+{
+	switch (vhost_message_kind(message)) {
+	case VHOST_MESSAGE_FOREIGN:
+		port->worker_stats->requests_refused++;
+		return RTE_VHOST_MSG_RESULT_ERR;
+	case VHOST_MESSAGE_PLAIN:
+		break;
+	case VHOST_MESSAGE_DEVICE:
 		park(port);
-		break;
-	default: /* messages that touch no ring */
-		break;
+		return prepare_device(port, message);
+	case VHOST_MESSAGE_RING:
+		park(port);
+		return prepare_ring(port, message);
 	}
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -290,12 +247,16 @@ static struct vhost_port *claim(int vid)
 static enum rte_vhost_msg_result before_message(int vid, void *data)
 {
 	struct vhost_port *port = claim(vid);
-	if (!port)
-		return RTE_VHOST_MSG_RESULT_ERR; /* the library hangs up */
-	sigbus_message(port->port.index, true);
-	pthread_mutex_lock(&port->lock);
-	enum rte_vhost_msg_result result = prepare(port, data);
-	pthread_mutex_unlock(&port->lock);
+	enum rte_vhost_msg_result result = RTE_VHOST_MSG_RESULT_ERR;
+	if (port) {
+		sigbus_message(port->port.index, true);
+		pthread_mutex_lock(&port->lock);
+		result = prepare(port, data);
+		pthread_mutex_unlock(&port->lock);
+	}
+	/* The library closes only what it has looked at itself. */
+	if (result != RTE_VHOST_MSG_RESULT_NOT_HANDLED)
+		vhost_message_close_fds(data);
 	return result;
 }
 
@@ -396,6 +357,16 @@ static const struct rte_vhost_device_ops device_ops = {
 	.destroy_connection = disconnected,
 };
 
+/* Of the protocol features that this library has, those whose requests we let through. */
+static int limit_protocol(const char *path)
+{
+	uint64_t features;
+	int error = rte_vhost_driver_get_protocol_features(path, &features);
+	return error ? error
+		     : rte_vhost_driver_set_protocol_features(
+			       path, features & VHOST_MESSAGE_PROTOCOL_FEATURES);
+}
+
 int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *config)
 {
 	size_t path_length = strlen(config->path);
@@ -413,6 +384,7 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 	if (rte_vhost_driver_register(port->path, 0))
 		return -EINVAL;
 	if (rte_vhost_driver_set_features(port->path, port->offered) ||
+		limit_protocol(port->path) ||
 		rte_vhost_driver_callback_register(port->path, &device_ops)) {
 		rte_vhost_driver_unregister(port->path);
 		return -EINVAL;

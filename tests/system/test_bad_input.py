@@ -74,7 +74,8 @@ refused("root without rights on this network namespace", *GOOD, wrapper=OTHER_US
 refused("a host without /dev/net/tun", *GOOD, wrapper=NO_TUN, says=("/dev/net/tun",))
 refused("a socket in a missing directory", "--socket", "/run/lab/missing/a.sock",
         says=("/run/lab/missing",))
-refused("a socket path that is a directory", "--socket", "/run/lab", says=("/run/lab",))
+refused("a socket path that is a directory", "--socket", "/run/lab",
+        says=("/run/lab", "directory"))
 refused("a socket path over 107 bytes", "--socket", "/run/lab/" + "x" * 120, says=("107",))
 refused("the same socket twice", *GOOD, *GOOD, says=("good.sock",))
 refused("no socket", says=("--socket",))

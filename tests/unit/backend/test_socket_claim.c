@@ -251,7 +251,8 @@ static void test_other_files(void **state)
 	assert_true(exists("/run/guests/f"));
 	assert_int_equal(unlink("/run/guests/f"), 0);
 	assert_int_equal(mkdir("/run/guests/f", 0700), 0);
-	refuse(-ENOTSOCK, "/run/guests/f", text);
+	refuse(-EISDIR, "/run/guests/f",
+		"socket /run/guests/f: is a directory: add the socket's own name to it");
 	assert_int_equal(rmdir("/run/guests/f"), 0);
 	assert_int_equal(symlink("/etc/passwd", "/run/guests/f"), 0);
 	refuse(-ENOTSOCK, "/run/guests/f", text);

@@ -66,7 +66,7 @@ static void everything_has_a_line(void **state)
 
 	char *text = printed(&stats, 2);
 	assert_line(text, "worker.breaths 1");
-	assert_line(text, "worker.rings_refused 8");
+	assert_line(text, "worker.rings_refused 9");
 	assert_line(text, "port.0.rx_packets 18446744073709551615");
 	assert_line(text, "port.1.drop.port_full 7");
 	assert_line(text, "uplink.tx_bytes 8");

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/vhost_message.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const enum vhost_message_kind kinds[] = {
+	[MESSAGE_GET_FEATURES] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_SET_FEATURES] = VHOST_MESSAGE_DEVICE,
+	[MESSAGE_SET_OWNER] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_RESET_OWNER] = VHOST_MESSAGE_DEVICE,
+	[MESSAGE_SET_MEM_TABLE] = VHOST_MESSAGE_DEVICE,
+	[MESSAGE_SET_LOG_BASE] = VHOST_MESSAGE_DEVICE,
+	[MESSAGE_SET_LOG_FD] = VHOST_MESSAGE_DEVICE,
+	[MESSAGE_SET_VRING_NUM] = VHOST_MESSAGE_RING,
+	[MESSAGE_SET_VRING_ADDR] = VHOST_MESSAGE_RING,
+	[MESSAGE_SET_VRING_BASE] = VHOST_MESSAGE_RING,
+	[MESSAGE_GET_VRING_BASE] = VHOST_MESSAGE_RING,
+	[MESSAGE_SET_VRING_KICK] = VHOST_MESSAGE_RING,
+	[MESSAGE_SET_VRING_CALL] = VHOST_MESSAGE_RING,
+	[MESSAGE_SET_VRING_ERR] = VHOST_MESSAGE_RING,
+	[MESSAGE_GET_PROTOCOL_FEATURES] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_SET_PROTOCOL_FEATURES] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_GET_QUEUE_NUM] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_SET_VRING_ENABLE] = VHOST_MESSAGE_RING,
+	[MESSAGE_SEND_RARP] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_NET_SET_MTU] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_SET_BACKEND_REQ_FD] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_SET_STATUS] = VHOST_MESSAGE_PLAIN,
+	[MESSAGE_GET_STATUS] = VHOST_MESSAGE_PLAIN,
+};
+
+_Static_assert(VHOST_MESSAGE_FOREIGN == 0, "what is not in the table is foreign");
+
+enum vhost_message_kind vhost_message_kind(const struct vhost_message *message)
+{
+	return message->request < sizeof(kinds) / sizeof(kinds[0]) ? kinds[message->request]
+								   : VHOST_MESSAGE_FOREIGN;
+}
+
+bool vhost_message_files_long_enough(const struct vhost_message *message)
+{
+#if VHOST_MESSAGE_FDS_KNOWN
+	uint32_t count = message->payload.memory.count;
+	if (count > VHOST_MESSAGE_REGIONS_MAX || message->fd_count < (int)count)
+		return true; /* the library refuses it, with its own words */
+	for (uint32_t i = 0; i < count; i++) {
+		const struct vhost_message_region region = message->payload.memory.regions[i];
+		struct stat file;
+		uint64_t end;
+		if (fstat(message->fds[i], &file) ||
+			__builtin_add_overflow(region.offset, region.size, &end) ||
+			(S_ISREG(file.st_mode) && (uint64_t)file.st_size < end))
+			return false;
+	}
+#endif
+	return true;
+}
+
+void vhost_message_close_fds(struct vhost_message *message)
+{
+#if VHOST_MESSAGE_FDS_KNOWN
+	for (int i = 0; i < message->fd_count && i < VHOST_MESSAGE_REGIONS_MAX; i++) {
+		if (message->fds[i] >= 0)
+			close(message->fds[i]);
+		message->fds[i] = -1;
+	}
+	message->fd_count = 0;
+#endif
+}
