@@ -13,9 +13,12 @@
 #define SESSIONS_MIN 1024
 #define SESSIONS_MAX 16777216
 #define NEW_SESSIONS_MAX 1000000
-/* Outside ports for mappings that cannot keep their own. */
-#define PORT_LOW 1024
+/* The outside address of a NAT behind a TAP is nobody else's, so all of its ports are ours: an
+ * inside port below 1024 gets an outside port below 1024 (RFC 4787, REQ-3 a). */
+#define PORT_LOW 1
 #define PORT_HIGH 65535
+/* Of the host's own address only those that no service has by custom. */
+#define OUTSIDE_PORTS_LOW 1024
 /* Fewer would give a guest that opens a page and a few datagrams no port. */
 #define OUTSIDE_PORTS_MIN 64
 /* A year: deadlines are kept as 32-bit differences. */
@@ -151,11 +154,11 @@ int options_outside_ports_parse(struct options_parser *parser, const char *value
 	int error = options_read_ports(parser, value, &low, &high);
 	if (error)
 		return error;
-	if (low < PORT_LOW)
+	if (low < OUTSIDE_PORTS_LOW)
 		return options_refuse(parser,
 			"ports below %d belong to services of the host: take a block such as "
 			"50000-59999",
-			PORT_LOW);
+			OUTSIDE_PORTS_LOW);
 	if (high - low + 1 < OUTSIDE_PORTS_MIN)
 		return options_refuse(parser,
 			"%d ports are too few for a network: take %d or more, such as 50000-59999",

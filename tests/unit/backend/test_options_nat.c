@@ -37,7 +37,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config.sessions, 262144);
 	assert_int_equal(config.sessions_per_guest, 65536);
 	assert_int_equal(config.new_sessions_per_guest, 10000);
-	assert_int_equal(config.port_low, 1024);
+	assert_int_equal(config.port_low, 1);
 	assert_int_equal(config.port_high, 65535);
 	assert_int_equal(config.gateway_be, inet_addr("172.16.0.1"));
 	assert_true(config.answer_syn);
