@@ -140,20 +140,29 @@ static int complete_elsewhere(struct packet *p, uint32_t lowest)
 	return 0;
 }
 
+/* Does the frame's kind of GSO go with its protocols? `uso`: UDP may have it too. */
+static bool gso_type_fits(const struct packet *p, const struct l4_view *l4, bool uso)
+{
+	uint8_t type = p->vnet.gso_type;
+	uint8_t tcp =
+		(p->flags & PACKET_IPV4) != 0 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
+
+	if (l4->protocol == IPPROTO_UDP)
+		return uso && type == VIRTIO_NET_HDR_GSO_UDP_L4;
+	return (type & ~VIRTIO_NET_HDR_GSO_ECN) == tcp;
+}
+
 /* `headers`: all bytes before the payload. The partial checksum was found to be right in place. */
-static int check_gso(struct packet *p, const struct l4_view *l4, uint32_t headers)
+static int check_gso(struct packet *p, const struct l4_view *l4, uint32_t headers, bool uso)
 {
 	struct virtio_net_hdr_v1 *vnet = &p->vnet;
-	uint8_t type = vnet->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
-	uint8_t wanted =
-		(p->flags & PACKET_IPV4) != 0 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
 
 	if (vnet->gso_type == VIRTIO_NET_HDR_GSO_NONE) {
 		vnet->gso_size = 0;
 		vnet->hdr_len = 0;
 		return 0;
 	}
-	if (type != wanted || l4->protocol != IPPROTO_TCP || vnet->gso_size < PARSE_GSO_SIZE_MIN)
+	if (!gso_type_fits(p, l4, uso) || vnet->gso_size < PARSE_GSO_SIZE_MIN)
 		return -EINVAL;
 	if (l4->end - headers <= vnet->gso_size) {
 		vnet->gso_type = VIRTIO_NET_HDR_GSO_NONE;
@@ -165,7 +174,7 @@ static int check_gso(struct packet *p, const struct l4_view *l4, uint32_t header
 	return 0;
 }
 
-int parse_vnet_offloads(struct packet *p)
+int parse_vnet_offloads(struct packet *p, bool uso)
 {
 	struct virtio_net_hdr_v1 *vnet = &p->vnet;
 	struct l4_view l4;
@@ -192,15 +201,18 @@ int parse_vnet_offloads(struct packet *p)
 	header = checksummed_header(p, &l4);
 	if (header == 0)
 		return complete_elsewhere(p, l4.offset);
-	return check_gso(p, &l4, l4.offset + header);
+	return check_gso(p, &l4, l4.offset + header, uso);
 }
 
 int parse_vnet_host(struct packet *p)
 {
 	bool valid = (p->vnet.flags & VIRTIO_NET_HDR_F_DATA_VALID) != 0;
-	int r = parse_vnet(p);
 
-	if (r == 0 && valid && p->vnet.flags == 0)
+	if ((p->vnet.flags | p->vnet.gso_type) == 0)
+		p->vnet = (struct virtio_net_hdr_v1){0};
+	else if (parse_vnet_offloads(p, true) != 0)
+		return -EINVAL;
+	if (valid && p->vnet.flags == 0)
 		p->vnet.flags = VIRTIO_NET_HDR_F_DATA_VALID;
-	return r;
+	return 0;
 }

@@ -5,7 +5,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "backend/packet.h"
+
+/* A UDP frame to be cut into datagrams (Linux 6.2; virtio 1.3, 5.1.6: USO). */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 /*
  * The smallest gso_size taken: Linux' own lower limit (TCP_MIN_GSO_SIZE). It bounds what one frame
@@ -13,8 +20,9 @@
  */
 #define PARSE_GSO_SIZE_MIN 8
 
-/* The part of parse_vnet() for frames that want something; not to be called by itself. */
-int parse_vnet_offloads(struct packet *p);
+/* The part of parse_vnet() for frames that want something, `uso` being whether that may be USO; not
+ * to be called by itself. */
+int parse_vnet_offloads(struct packet *p, bool uso);
 
 /*
  * Checks the virtio-net header of a parsed frame from a guest and makes it canonical:
@@ -37,7 +45,7 @@ int parse_vnet_offloads(struct packet *p);
 static inline int parse_vnet(struct packet *p)
 {
 	if (__builtin_expect((p->vnet.flags | p->vnet.gso_type) != 0, 0))
-		return parse_vnet_offloads(p);
+		return parse_vnet_offloads(p, false);
 	p->vnet = (struct virtio_net_hdr_v1){0};
 	return 0;
 }
@@ -45,6 +53,7 @@ static inline int parse_vnet(struct packet *p)
 /*
  * The same for a frame from the host's kernel, which may also say VIRTIO_NET_HDR_F_DATA_VALID
  * ("checked already"); the port that sends to a guest masks it when that guest did not negotiate
- * VIRTIO_NET_F_GUEST_CSUM.
+ * VIRTIO_NET_F_GUEST_CSUM. Its gso_type may also be UDP_L4, on a UDP frame: guests are not offered
+ * that, so it is cut for each of them (segment.h).
  */
 int parse_vnet_host(struct packet *p);

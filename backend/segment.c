@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/parse_vnet.h"
 #include "nat/checksum.h"
 
 /* Offsets in headers, bytes. */
@@ -16,6 +17,8 @@
 #define TCP_SEQUENCE 4
 #define TCP_FLAGS 13
 #define TCP_CHECKSUM 16
+#define UDP_LENGTH 4
+#define UDP_CHECKSUM 6
 
 #define TCP_FLAG_FIN 0x01
 #define TCP_FLAG_PSH 0x08
@@ -136,11 +139,27 @@ static void write_ip(const struct segmenter *s, struct packet *piece)
 		checksum_ipv4_header(ip, (size_t)(piece->l4_offset - piece->l3_offset)));
 }
 
+/* The partial checksum with this piece's length in its pseudo-header. */
+static void write_checksum(const struct segmenter *s, const struct packet *piece, uint8_t *field)
+{
+	uint16_t before_be = htons((uint16_t)(s->frame->length - piece->vnet.csum_start));
+	uint16_t after_be = htons((uint16_t)(piece->length - piece->vnet.csum_start));
+
+	store16_be(field,
+		checksum_update_partial(load16_be(field), checksum_delta16(before_be, after_be)));
+}
+
+static void write_udp(const struct segmenter *s, struct packet *piece)
+{
+	uint8_t *udp = piece->head + piece->vnet.csum_start;
+
+	store16_be(udp + UDP_LENGTH, htons((uint16_t)(piece->length - piece->vnet.csum_start)));
+	write_checksum(s, piece, udp + UDP_CHECKSUM);
+}
+
 static void write_tcp(const struct segmenter *s, struct packet *piece, bool last)
 {
 	uint8_t *tcp = piece->head + piece->vnet.csum_start;
-	uint16_t before_be = htons((uint16_t)(s->frame->length - piece->vnet.csum_start));
-	uint16_t after_be = htons((uint16_t)(piece->length - piece->vnet.csum_start));
 	uint32_t sequence_be;
 
 	memcpy(&sequence_be, tcp + TCP_SEQUENCE, sizeof(sequence_be));
@@ -150,8 +169,7 @@ static void write_tcp(const struct segmenter *s, struct packet *piece, bool last
 		tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FLAG_FIN | TCP_FLAG_PSH);
 	if (s->pieces > 0)
 		tcp[TCP_FLAGS] &= (uint8_t)~TCP_FLAG_CWR;
-	store16_be(tcp + TCP_CHECKSUM, checksum_update_partial(load16_be(tcp + TCP_CHECKSUM),
-					       checksum_delta16(before_be, after_be)));
+	write_checksum(s, piece, tcp + TCP_CHECKSUM);
 }
 
 int segment_next(
@@ -171,7 +189,10 @@ int segment_next(
 	give_headers(segmenter, piece);
 	piece->length = segmenter->headers + length;
 	write_ip(segmenter, piece);
-	write_tcp(segmenter, piece, length == left);
+	if (frame->vnet.gso_type == VIRTIO_NET_HDR_GSO_UDP_L4)
+		write_udp(segmenter, piece);
+	else
+		write_tcp(segmenter, piece, length == left);
 
 	segmenter->done += length;
 	segmenter->pieces++;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Cuts a TSO frame (virtio 1.2, 5.1.6.2.2) into frames that its receiver can take: for ports whose
- * guest did not negotiate TSO, or takes no frame beyond some size at all.
+ * guest did not negotiate TSO, or takes no frame beyond some size at all. The host's kernel also
+ * delivers UDP frames that are to be cut into datagrams (USO).
  *
  * The frame has been through parse_vnet(), so hdr_len, gso_size and csum_start are true. Each piece
  * is a packet of its own: headers in its head, and its share of the payload as slices of the
@@ -14,6 +15,7 @@
  *   IPv4      total length; identification, one more each; header checksum, summed anew
  *   IPv6      payload length
  *   TCP       sequence number; FIN and PSH only in the last; CWR only in the first
+ *   UDP       length
  *   checksum  stays partial: the pseudo-header's sum with this piece's length. For a receiver
  *             without VIRTIO_NET_F_GUEST_CSUM call checksum_complete() on each piece.
  *

@@ -9,6 +9,8 @@ import world
 from guests import UmlGuest
 from vhost import Vhost, sockets
 
+UDP_SEGMENT = 103  # linux/udp.h
+
 at = types.SimpleNamespace()
 
 
@@ -81,6 +83,18 @@ def mapping():
              "    s.sendto(b\"x\", (remote, 7)); s.recv(10)\n'")
     seen = [at.echo.clients[-1], second.clients[-1]]
     lab.expect(seen == [(lab.HOST_OUTSIDE, 40123)] * 2, f"seen: {seen}")
+
+
+@lab.test("datagrams that the host's kernel hands over in one frame (UDP_SEGMENT) arrive one by one")
+def datagrams_in_one_frame():
+    with lab.inside("host"):
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.settimeout(10)
+    sender.connect((at.b.address, 7))
+    sender.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1200)
+    sent = [bytes([number]) * 1200 for number in range(9)] + [b"the last one is shorter"]
+    sender.send(b"".join(sent))
+    lab.expect([sender.recv(2000) for _ in sent] == sent, "not what was sent")
 
 
 def _traffic(on):

@@ -11,6 +11,7 @@
 #define TCPV4 VIRTIO_NET_HDR_GSO_TCPV4
 #define TCPV6 VIRTIO_NET_HDR_GSO_TCPV6
 #define ECN VIRTIO_NET_HDR_GSO_ECN
+#define USO VIRTIO_NET_HDR_GSO_UDP_L4
 
 static struct frame *load(int index, struct virtio_net_hdr_v1 vnet)
 {
@@ -153,29 +154,37 @@ struct gso_case {
 	int result;
 	uint8_t type_after; /* with result 0 */
 	uint16_t hdr_len;   /* with result 0 */
+	bool host;	    /* the frame comes from the host */
 };
 
 /* The payload has 61 bytes. */
 static const struct gso_case gso_cases[] = {
-	{"TSO4", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4, 20, 0, TCPV4, 66},
-	{"TSO4 with ECN", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4 | ECN, 60, 0, TCPV4 | ECN, 66},
-	{"TSO6", OFFLOAD_TCP6, NEEDS_CSUM, TCPV6, 60, 0, TCPV6, 74},
-	{"TSO6 with ECN", OFFLOAD_TCP6, NEEDS_CSUM, TCPV6 | ECN, 8, 0, TCPV6 | ECN, 74},
-	{"one segment", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4 | ECN, 61, 0, 0, 0},
-	{"one segment", OFFLOAD_TCP6, NEEDS_CSUM, TCPV6, 65535, 0, 0, 0},
-	{"no checksum offload", OFFLOAD_TCP4, 0, TCPV4, 20, -EINVAL, 0, 0},
-	{"no checksum offload", OFFLOAD_TCP4, DATA_VALID, TCPV4, 20, -EINVAL, 0, 0},
-	{"other family", OFFLOAD_TCP4, NEEDS_CSUM, TCPV6, 20, -EINVAL, 0, 0},
-	{"other family", OFFLOAD_TCP6, NEEDS_CSUM, TCPV4, 20, -EINVAL, 0, 0},
-	{"UDP as TCP", OFFLOAD_UDP4, NEEDS_CSUM, TCPV4, 20, -EINVAL, 0, 0},
-	{"UDP as TCP", OFFLOAD_UDP6, NEEDS_CSUM, TCPV6, 20, -EINVAL, 0, 0},
-	{"UFO", OFFLOAD_UDP4, NEEDS_CSUM, VIRTIO_NET_HDR_GSO_UDP, 24, -EINVAL, 0, 0},
-	{"USO", OFFLOAD_UDP4, NEEDS_CSUM, 5, 24, -EINVAL, 0, 0},
-	{"ECN alone", OFFLOAD_TCP4, NEEDS_CSUM, ECN, 24, -EINVAL, 0, 0},
-	{"unknown bit", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4 | 0x40, 24, -EINVAL, 0, 0},
-	{"unknown type", OFFLOAD_TCP4, NEEDS_CSUM, 2, 24, -EINVAL, 0, 0},
-	{"size 0", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4, 0, -EINVAL, 0, 0},
-	{"size 7", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4, 7, -EINVAL, 0, 0},
+	{"TSO4", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4, 20, 0, TCPV4, 66, false},
+	{"TSO4 with ECN", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4 | ECN, 60, 0, TCPV4 | ECN, 66, false},
+	{"TSO6", OFFLOAD_TCP6, NEEDS_CSUM, TCPV6, 60, 0, TCPV6, 74, false},
+	{"TSO6 with ECN", OFFLOAD_TCP6, NEEDS_CSUM, TCPV6 | ECN, 8, 0, TCPV6 | ECN, 74, false},
+	{"one segment", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4 | ECN, 61, 0, 0, 0, false},
+	{"one segment", OFFLOAD_TCP6, NEEDS_CSUM, TCPV6, 65535, 0, 0, 0, false},
+	{"no checksum offload", OFFLOAD_TCP4, 0, TCPV4, 20, -EINVAL, 0, 0, false},
+	{"no checksum offload", OFFLOAD_TCP4, DATA_VALID, TCPV4, 20, -EINVAL, 0, 0, false},
+	{"other family", OFFLOAD_TCP4, NEEDS_CSUM, TCPV6, 20, -EINVAL, 0, 0, false},
+	{"other family", OFFLOAD_TCP6, NEEDS_CSUM, TCPV4, 20, -EINVAL, 0, 0, false},
+	{"UDP as TCP", OFFLOAD_UDP4, NEEDS_CSUM, TCPV4, 20, -EINVAL, 0, 0, false},
+	{"UDP as TCP", OFFLOAD_UDP6, NEEDS_CSUM, TCPV6, 20, -EINVAL, 0, 0, false},
+	{"UFO", OFFLOAD_UDP4, NEEDS_CSUM, VIRTIO_NET_HDR_GSO_UDP, 24, -EINVAL, 0, 0, false},
+	{"USO", OFFLOAD_UDP4, NEEDS_CSUM, USO, 24, -EINVAL, 0, 0, false},
+	{"USO of the host", OFFLOAD_UDP4, NEEDS_CSUM, USO, 24, 0, USO, 42, true},
+	{"USO of the host", OFFLOAD_UDP6, NEEDS_CSUM, USO, 24, 0, USO, 86, true},
+	{"one datagram of the host", OFFLOAD_UDP4, NEEDS_CSUM, USO, 61, 0, 0, 0, true},
+	{"USO without checksum", OFFLOAD_UDP4, 0, USO, 24, -EINVAL, 0, 0, true},
+	{"USO with ECN", OFFLOAD_UDP4, NEEDS_CSUM, USO | ECN, 24, -EINVAL, 0, 0, true},
+	{"TCP as USO", OFFLOAD_TCP4, NEEDS_CSUM, USO, 20, -EINVAL, 0, 0, true},
+	{"UDP as TCP of the host", OFFLOAD_UDP4, NEEDS_CSUM, TCPV4, 20, -EINVAL, 0, 0, true},
+	{"ECN alone", OFFLOAD_TCP4, NEEDS_CSUM, ECN, 24, -EINVAL, 0, 0, false},
+	{"unknown bit", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4 | 0x40, 24, -EINVAL, 0, 0, false},
+	{"unknown type", OFFLOAD_TCP4, NEEDS_CSUM, 2, 24, -EINVAL, 0, 0, false},
+	{"size 0", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4, 0, -EINVAL, 0, 0, false},
+	{"size 7", OFFLOAD_TCP4, NEEDS_CSUM, TCPV4, 7, -EINVAL, 0, 0, false},
 };
 
 static void test_gso(void **state)
@@ -191,7 +200,7 @@ static void test_gso(void **state)
 		vnet.gso_size = c->gso_size;
 		vnet.hdr_len = 65000;
 		f = load(c->frame, vnet);
-		result = parse_vnet(&f->packet);
+		result = c->host ? parse_vnet_host(&f->packet) : parse_vnet(&f->packet);
 		if (result != c->result)
 			print_message("%s: %d\n", c->name, result);
 		assert_int_equal(result, c->result);

@@ -27,26 +27,31 @@ struct tso_case {
 	bool ipv6;
 	uint8_t ip_options;  /* bytes of IPv4 options or of IPv6 destination options */
 	uint8_t tcp_options; /* bytes */
-	uint8_t flags;	     /* of TCP */
+	uint8_t flags;	     /* of TCP; with UDP, 0 */
 	uint32_t payload;
 	uint16_t gso_size;
 	uint32_t frame_max;
 	uint32_t share; /* payload expected in each piece but the last */
+	bool udp;
 };
 
 static const struct tso_case cases[] = {
-	{"64 KiB", false, false, 0, 12, ACK | PSH, 65535 - 52, 1448, 1514, 1448},
-	{"tag", true, false, 0, 12, ACK, 30000, 1448, 1518, 1448},
-	{"all options", true, false, 40, 40, ACK | FIN, 30000, 1000, 65535, 1000},
-	{"TSO6", false, true, 0, 12, ACK | PSH | FIN, 65535 - 72, 1428, 1514, 1428},
-	{"TSO6 with options", true, true, 24, 0, ACK | PSH, 10000, 1400, 1518, 1400},
-	{"small receiver", false, false, 0, 0, ACK | PSH, 20000, 1460, 1500, 1446},
-	{"smaller receiver", false, false, 0, 0, ACK | PSH, 5000, 1460, 600, 546},
-	{"CWR", false, false, 0, 0, ACK | CWR | PSH, 5000, 1460, 1514, 1460},
-	{"tiny", false, false, 0, 0, ACK | PSH | FIN, 1001, 8, 1514, 8},
-	{"one byte over", false, false, 0, 0, ACK | PSH | FIN | CWR, 1461, 1460, 1514, 1460},
-	{"even", false, false, 0, 0, ACK | PSH | FIN | CWR, 2920, 1460, 1514, 1460},
-	{"odd", false, false, 0, 0, ACK | PSH, 9999, 1447, 1514, 1447},
+	{"64 KiB", false, false, 0, 12, ACK | PSH, 65535 - 52, 1448, 1514, 1448, false},
+	{"tag", true, false, 0, 12, ACK, 30000, 1448, 1518, 1448, false},
+	{"all options", true, false, 40, 40, ACK | FIN, 30000, 1000, 65535, 1000, false},
+	{"TSO6", false, true, 0, 12, ACK | PSH | FIN, 65535 - 72, 1428, 1514, 1428, false},
+	{"TSO6 with options", true, true, 24, 0, ACK | PSH, 10000, 1400, 1518, 1400, false},
+	{"small receiver", false, false, 0, 0, ACK | PSH, 20000, 1460, 1500, 1446, false},
+	{"smaller receiver", false, false, 0, 0, ACK | PSH, 5000, 1460, 600, 546, false},
+	{"CWR", false, false, 0, 0, ACK | CWR | PSH, 5000, 1460, 1514, 1460, false},
+	{"tiny", false, false, 0, 0, ACK | PSH | FIN, 1001, 8, 1514, 8, false},
+	{"one byte over", false, false, 0, 0, ACK | PSH | FIN | CWR, 1461, 1460, 1514, 1460, false},
+	{"even", false, false, 0, 0, ACK | PSH | FIN | CWR, 2920, 1460, 1514, 1460, false},
+	{"odd", false, false, 0, 0, ACK | PSH, 9999, 1447, 1514, 1447, false},
+	{"USO", false, false, 0, 0, 0, 65535 - 28, 1472, 1514, 1472, true},
+	{"USO, odd", true, false, 8, 0, 0, 10000, 1199, 1518, 1199, true},
+	{"USO over IPv6", false, true, 0, 0, 0, 30001, 1200, 1514, 1200, true},
+	{"USO, small receiver", false, false, 0, 0, 0, 5000, 1472, 600, 558, true},
 };
 
 static uint8_t whole[PACKET_LENGTH_MAX];
@@ -79,14 +84,20 @@ static uint32_t l4_offset(const struct tso_case *c)
 
 static uint32_t headers(const struct tso_case *c)
 {
-	return l4_offset(c) + 20 + c->tcp_options;
+	return l4_offset(c) + (c->udp ? 8 : 20 + c->tcp_options);
+}
+
+static uint8_t protocol(const struct tso_case *c)
+{
+	return c->udp ? 17 : 6;
 }
 
 static uint32_t pseudo_sum(const struct tso_case *c, const uint8_t *bytes, uint32_t length)
 {
 	const uint8_t *ip = bytes + l3_offset(c);
 
-	return c->ipv6 ? frame_sum(6 + length, ip + 8, 32) : frame_sum(6 + length, ip + 12, 8);
+	return c->ipv6 ? frame_sum(protocol(c) + length, ip + 8, 32)
+		       : frame_sum(protocol(c) + length, ip + 12, 8);
 }
 
 static void build_ip(const struct tso_case *c, uint32_t length)
@@ -97,10 +108,10 @@ static void build_ip(const struct tso_case *c, uint32_t length)
 	if (c->ipv6) {
 		ip[0] = 0x60;
 		put16(ip + 4, length - l3_offset(c) - 40);
-		ip[6] = c->ip_options > 0 ? 60 : 6;
+		ip[6] = c->ip_options > 0 ? 60 : protocol(c);
 		ip[7] = 64;
 		memset(ip + 8, 0x33, 32);
-		ip[40] = 6;
+		ip[40] = protocol(c);
 		ip[41] = (uint8_t)(c->ip_options / 8 - 1);
 		return;
 	}
@@ -108,7 +119,7 @@ static void build_ip(const struct tso_case *c, uint32_t length)
 	put16(ip + 2, length - l3_offset(c));
 	put16(ip + 4, ID);
 	ip[8] = 64;
-	ip[9] = 6;
+	ip[9] = protocol(c);
 	memset(ip + 12, 0x44, 8);
 	memset(ip + 20, 1, c->ip_options);
 	put16(ip + 10, ~frame_sum(0, ip, 20 + c->ip_options));
@@ -127,27 +138,34 @@ static struct frame *build(const struct tso_case *c, uint32_t head, uint32_t pie
 	if (c->tag)
 		put16(whole + 12, 0x8100);
 	build_ip(c, length);
-	put16(tcp + 4, SEQUENCE >> 16);
-	put16(tcp + 6, SEQUENCE & 0xffff);
-	tcp[12] = (uint8_t)(0x50 + c->tcp_options / 4 * 16);
-	tcp[13] = c->flags;
-	memset(tcp + 20, 1, c->tcp_options);
-	put16(tcp + 16, pseudo_sum(c, whole, length - l4_offset(c)));
+	if (c->udp) {
+		put16(tcp + 4, length - l4_offset(c));
+		put16(tcp + 6, pseudo_sum(c, whole, length - l4_offset(c)));
+	} else {
+		put16(tcp + 4, SEQUENCE >> 16);
+		put16(tcp + 6, SEQUENCE & 0xffff);
+		tcp[12] = (uint8_t)(0x50 + c->tcp_options / 4 * 16);
+		tcp[13] = c->flags;
+		memset(tcp + 20, 1, c->tcp_options);
+		put16(tcp + 16, pseudo_sum(c, whole, length - l4_offset(c)));
+	}
 	for (uint32_t i = 0; i < c->payload; i++)
 		whole[headers(c) + i] = (uint8_t)(i * 7 + i / 255);
 
 	f = frame_new(whole, length, head, piece);
 	f->packet.vnet = (struct virtio_net_hdr_v1){
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = c->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_type = c->udp    ? VIRTIO_NET_HDR_GSO_UDP_L4
+			    : c->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6
+				      : VIRTIO_NET_HDR_GSO_TCPV4,
 		.gso_size = c->gso_size,
 		.csum_start = (uint16_t)l4_offset(c),
-		.csum_offset = 16,
+		.csum_offset = c->udp ? 6 : 16,
 	};
 	f->packet.port = 11;
 	f->packet.slot = 12;
 	parse_packet(&f->packet);
-	assert_int_equal(parse_vnet(&f->packet), 0);
+	assert_int_equal(parse_vnet_host(&f->packet), 0);
 	return f;
 }
 
@@ -170,14 +188,10 @@ static void assert_borrowed(const struct frame *f, const struct packet *piece)
 	}
 }
 
-static void assert_headers(
-	const struct tso_case *c, const uint8_t *bytes, uint32_t length, uint32_t done, uint32_t n)
+static void assert_tcp(
+	const struct tso_case *c, const uint8_t *tcp, uint32_t done, uint32_t n, bool last)
 {
-	const uint8_t *ip = bytes + l3_offset(c);
-	const uint8_t *tcp = bytes + l4_offset(c);
-	bool last = done + length - headers(c) == c->payload;
 	uint8_t flags = c->flags;
-	uint32_t sum;
 
 	if (!last)
 		flags &= (uint8_t) ~(FIN | PSH);
@@ -185,6 +199,23 @@ static void assert_headers(
 		flags &= (uint8_t)~CWR;
 	assert_int_equal(tcp[13], flags);
 	assert_int_equal(get32(tcp + 4), SEQUENCE + done);
+	/* All else is as it was. */
+	assert_memory_equal(tcp + 8, whole + l4_offset(c) + 8, 5);
+	assert_memory_equal(tcp + 18, whole + l4_offset(c) + 18, 2 + c->tcp_options);
+}
+
+static void assert_headers(
+	const struct tso_case *c, const uint8_t *bytes, uint32_t length, uint32_t done, uint32_t n)
+{
+	const uint8_t *ip = bytes + l3_offset(c);
+	const uint8_t *l4 = bytes + l4_offset(c);
+	bool last = done + length - headers(c) == c->payload;
+	uint32_t sum;
+
+	if (c->udp)
+		assert_int_equal(get16(l4 + 4), length - l4_offset(c));
+	else
+		assert_tcp(c, l4, done, n, last);
 	if (c->ipv6) {
 		assert_int_equal(get16(ip + 4), length - l3_offset(c) - 40);
 	} else {
@@ -193,13 +224,11 @@ static void assert_headers(
 		assert_int_equal(frame_sum(0, ip, 20 + c->ip_options), 0xffff);
 	}
 	sum = pseudo_sum(c, bytes, length - l4_offset(c));
-	assert_int_equal(frame_sum(sum, tcp, length - l4_offset(c)), 0xffff);
+	assert_int_equal(frame_sum(sum, l4, length - l4_offset(c)), 0xffff);
 	/* All else is as it was. */
 	assert_memory_equal(bytes, whole, l3_offset(c));
 	assert_memory_equal(ip + 12, whole + l3_offset(c) + 12, l4_offset(c) - l3_offset(c) - 12);
-	assert_memory_equal(tcp, whole + l4_offset(c), 4);
-	assert_memory_equal(tcp + 8, whole + l4_offset(c) + 8, 5);
-	assert_memory_equal(tcp + 18, whole + l4_offset(c) + 18, 2 + c->tcp_options);
+	assert_memory_equal(l4, whole + l4_offset(c), 4);
 }
 
 /* What parse_packet() finds in the finished piece is what the segmenter said. */
