@@ -62,6 +62,8 @@ static void start_of_kind(struct fixture *f, enum world_kind kind)
 			watch(f, EPOLLIN | EPOLLET, vhost_port_epoll_tag(i, VHOST_QUEUE_RECEIVE));
 	}
 	f->tap = watch(f, EPOLLIN | EPOLLET, vhost_port_epoll_tag(PORT_UPLINK, 0));
+	/* Introduced now by the worker's own clock, or its first tick would forget them. */
+	f->worker->now_ns = worker_clock_ns();
 	world_introduce(f->world);
 	assert_int_equal(pthread_create(&f->thread, NULL, worker_main, f->worker), 0);
 }
