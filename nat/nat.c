@@ -166,7 +166,8 @@ static int init_tables(struct nat *nat)
 		return ret;
 	seed[0] = random_next(&nat->random);
 	seed[1] = random_next(&nat->random);
-	ports_init(&nat->ports, config->port_low, config->port_high);
+	nat->ports.low = config->port_low;
+	nat->ports.high = config->port_high;
 	nat->forwards.records = nat->flow_memory.forwards;
 	ret = session_table_init(&nat->sessions, nat->flow_memory.sessions, &header->session_high,
 		config->sessions, seed);

@@ -122,6 +122,27 @@ struct nat_forward {
 	uint8_t spare;	       /* 0 */
 };
 
+/* A session as people are shown it; addresses and ports in network byte order. */
+struct nat_flow {
+	uint32_t number; /* its place in the table */
+	uint8_t protocol;
+	bool inbound;	   /* opened from outside */
+	const char *state; /* of its connection, or what kind it is; static text */
+	uint32_t inside_be;
+	uint32_t outside_be;
+	uint32_t remote_be;
+	uint16_t inside_port_be; /* for ICMP queries the identifiers stand in for the ports */
+	uint16_t outside_port_be;
+	uint16_t remote_port_be;
+	uint64_t bytes_out; /* IPv4 lengths */
+	uint64_t bytes_in;
+	uint64_t age_s;	 /* since it was created */
+	uint64_t left_s; /* until it expires, if no packet comes */
+};
+
+/* How many places nat_flow_list() looks at. */
+#define NAT_FLOW_STEPS 1024
+
 struct nat_config {
 	uint32_t inside_be;    /* network address of the guests' LAN */
 	uint8_t inside_prefix; /* its prefix length, 16 to 30 */
@@ -155,7 +176,7 @@ struct nat_config {
 	 * unreachable (RFC 5382, REQ-4); false: nothing, ever (REQ-4 a). */
 	bool answer_syn;
 	uint32_t sessions;		 /* capacity of the session table, 64 to 16 M */
-	uint32_t sessions_per_guest;	 /* 0: no limit but a fair share of the table */
+	uint32_t sessions_per_guest;	 /* 0: no limit but the table's */
 	uint32_t new_sessions_per_guest; /* a second, bursts of as many; 0: no limit */
 	struct nat_timeouts timeouts;
 
@@ -230,6 +251,14 @@ int nat_forward_remove(struct nat *nat, const struct nat_forward *forward);
 
 /* Copies up to `max` forwards; returns how many there are. */
 uint32_t nat_forward_list(const struct nat *nat, struct nat_forward forwards[], uint32_t max);
+
+/*
+ * Copies up to `max` live sessions from place *cursor on, in the order of the table, and moves
+ * *cursor behind the last place looked at; UINT32_MAX when the table is over. Returns how many,
+ * which may be none. Looks at NAT_FLOW_STEPS places at most.
+ */
+uint32_t nat_flow_list(
+	struct nat *nat, uint64_t now_ns, uint32_t *cursor, struct nat_flow flows[], uint32_t max);
 
 const struct nat_counters *nat_counters(const struct nat *nat);
 const char *nat_drop_name(enum nat_drop reason);
