@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -45,6 +46,34 @@ static inline void stats_drop(struct port_stats *port, unsigned int reason, uint
 {
 	port->drops[reason] += count;
 }
+
+/* One counter, as it is shown. */
+struct stats_counter {
+	const char *group; /* "worker", "nat", "port" or "uplink" */
+	int port;	   /* its number with "port", else -1 */
+	const char *name;  /* "drops" with a reason */
+	const char *drop;  /* the reason's name, or NULL */
+	bool gauge;	   /* it goes down, too */
+	uint64_t value;
+};
+
+/* What there is to show. */
+struct stats_shown {
+	uint64_t ports; /* bit n: port n of a guest */
+	bool nat;
+	bool uplink;
+};
+_Static_assert(PORT_UPLINK <= 64, "a bit for each guest's port");
+
+typedef void stats_visit(void *context, const struct stats_counter *counter);
+
+/* Visits the counters that are `shown`, zeros too: worker, NAT, ports in order, uplink. Any thread,
+ * while the worker goes on counting. */
+void stats_walk(const struct stats *stats, const struct stats_shown *shown, stats_visit *visit,
+	void *context);
+
+/* The frames dropped on behalf of a port, all reasons together. */
+uint64_t stats_drops(const struct port_stats *port);
 
 /*
  * Prints the counters as lines "name value" (per port: "port.N.name value"; the uplink is

@@ -79,6 +79,55 @@ static void everything_has_a_line(void **state)
 	free(text);
 }
 
+struct seen {
+	unsigned int counters;
+	unsigned int gauges;
+	uint64_t ports; /* bits of those with counters */
+	uint64_t sum;
+	bool uplink;
+	bool nat;
+};
+
+static void see(void *context, const struct stats_counter *counter)
+{
+	struct seen *seen = context;
+	assert_non_null(counter->name);
+	assert_int_equal(counter->port >= 0, strcmp(counter->group, "port") == 0);
+	assert_int_equal(counter->drop != NULL, strcmp(counter->name, "drops") == 0);
+	seen->counters++;
+	seen->gauges += counter->gauge;
+	seen->sum += counter->value;
+	if (counter->port >= 0)
+		seen->ports |= UINT64_C(1) << counter->port;
+	seen->uplink |= strcmp(counter->group, "uplink") == 0;
+	seen->nat |= strcmp(counter->group, "nat") == 0;
+}
+
+static void a_walk_shows_what_is_asked_for(void **state)
+{
+	static struct stats stats;
+	memset(&stats, 0, sizeof(stats));
+	stats.ports[63].rx_bytes = 1;
+	stats.ports[63].drops[DROP_CHECKSUM] = 2;
+	stats.ports[0].drops[DROP_CHECKSUM] = 100; /* is not shown */
+	stats.ports[PORT_UPLINK].tx_bytes = 4;
+	stats.nat.drops[NAT_DROP_FILTERED] = 8;
+	stats.nat.misses = 16;
+	struct seen seen = {.counters = 0};
+	struct stats_shown shown = {.ports = UINT64_C(1) << 63 | 1 << 2, .nat = true};
+	stats_walk(&stats, &shown, see, &seen);
+	assert_int_equal(seen.sum, 1 + 2 + 8 + 16);
+	assert_int_equal(seen.ports, UINT64_C(1) << 63 | 1 << 2);
+	assert_int_equal(seen.gauges, 2);
+	assert_true(seen.nat && !seen.uplink);
+	seen = (struct seen){.counters = 0};
+	shown = (struct stats_shown){.uplink = true};
+	stats_walk(&stats, &shown, see, &seen);
+	assert_int_equal(seen.sum, 4);
+	assert_true(seen.uplink && !seen.nat && !seen.ports);
+	assert_int_equal(stats_drops(&stats.ports[63]), 2);
+}
+
 static void more_ports_than_there_can_be(void **state)
 {
 	static struct stats stats;
@@ -105,6 +154,7 @@ int main(void)
 		cmocka_unit_test(every_reason_has_a_name_of_its_own),
 		cmocka_unit_test(zeros_are_left_out),
 		cmocka_unit_test(everything_has_a_line),
+		cmocka_unit_test(a_walk_shows_what_is_asked_for),
 		cmocka_unit_test(more_ports_than_there_can_be),
 		cmocka_unit_test(drops_add_up),
 	};
