@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/api/handlers.h"
+
+struct api_answer api_status_get(
+	const struct api_network *network, const struct api_request *request)
+{
+	struct api_status status = {0};
+	char error[API_ERROR_CAPACITY];
+
+	int result = network->ops->status(network->context, &status, error);
+	if (result)
+		return api_answer_errno(result, error);
+	return api_answer_json(200,
+		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:i, s:o, s:i, s:i, s:i, s:I, "
+			  "s:I, s:I, s:I}",
+			"name", status.name, "version", status.version, "uplink", status.uplink,
+			"nat", status.nat, "tap", status.tap, "egress",
+			status.egress[0] ? status.egress : NULL, "gateway",
+			api_json_ipv4(status.gateway_be), "prefix", (int)status.prefix, "outside",
+			api_json_ipv4(status.outside_be), "workers", (int)status.workers, "pid",
+			status.pid, "monitor_pid", status.monitor_pid, "restarts",
+			(json_int_t)status.restarts, "uptime_s", (json_int_t)status.uptime_s,
+			"sessions", (json_int_t)status.sessions, "sessions_max",
+			(json_int_t)status.sessions_max));
+}
