@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "backend/log.h"
-#include "backend/options_value.h"
 #include "backend/sandbox.h"
 #include "control/host/tap.h"
 
-/* Standard streams, the ready pipe, locks, TAP queues. */
-#define KEPT_MAX (3 + 1 + OPTIONS_SOCKETS_MAX + TAP_QUEUES_MAX)
+/* Standard streams, the ready pipe, locks, TAP queues; the API's socket, its lock, and the line to
+ * the monitor. */
+#define KEPT_MAX (3 + 1 + SOCKET_CLAIM_MAX + TAP_QUEUES_MAX + 3)
 #define CHILD_TEXT_ERROR 512
 
 static int compare(const void *left, const void *right)
@@ -41,6 +41,16 @@ static int close_others(int kept[], size_t count)
 	return close_range(next, ~0U, 0) < 0 ? -errno : 0;
 }
 
+/* Adds descriptors to those that stay open; none for -1, and none for 0, an entry that was not
+ * set. */
+static size_t keep(int kept[], size_t count, const int *fds, size_t added)
+{
+	for (size_t i = 0; i < added; i++)
+		if (fds[i] > 0)
+			kept[count++] = fds[i];
+	return count;
+}
+
 static int keep_only_ours(const struct child_config *config, int ready_fd)
 {
 	int kept[KEPT_MAX] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, ready_fd};
@@ -48,8 +58,9 @@ static int keep_only_ours(const struct child_config *config, int ready_fd)
 
 	for (unsigned int i = 0; i < config->tap_count; i++)
 		kept[count++] = config->dataplane.tap_fds[i];
-	for (unsigned int i = 0; i < config->socket_count; i++)
-		kept[count++] = socket_claim_fds(config->claim)[i];
+	count = keep(
+		kept, count, socket_claim_fds(config->claim), socket_claim_count(config->claim));
+	count = keep(kept, count, config->kept_fds, sizeof(config->kept_fds) / sizeof(int));
 
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
@@ -68,31 +79,15 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/*
- * Sockets in a directory of root's belong to root and, after sudo, to the group of the user who
- * called it; elsewhere to the directory's owner and group.
- */
-static gid_t sockets_group(const struct socket_claim *claim)
-{
-	const char *text = getenv("SUDO_GID");
-	uint32_t gid;
-
-	if (socket_claim_owner(claim) != 0)
-		return socket_claim_group(claim);
-	if (text && options_read_number(text, 0, INT32_MAX, &gid) == 0)
-		return gid;
-	return getegid();
-}
-
 static int live(const struct child_config *config, pid_t monitor, int ready_fd)
 {
 	struct dataplane_config dataplane = config->dataplane;
 	const struct sandbox_config sandbox = {
 		.parent = monitor,
 		.uid = socket_claim_owner(config->claim),
-		.gid = sockets_group(config->claim),
-		.directories = socket_claim_directories(config->claim),
-		.directory_count = config->socket_count,
+		.gid = socket_claim_group(config->claim),
+		.directories = config->directories,
+		.directory_count = config->directory_count,
 	};
 	char text[CHILD_TEXT_ERROR];
 	const char *step = "close the monitor's descriptors";

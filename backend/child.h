@@ -16,14 +16,16 @@ struct child_config {
 	struct dataplane_config dataplane;		   /* all but ready_fd */
 	unsigned int tap_count;				   /* entries in dataplane.tap_fds */
 	const struct socket_claim *claim;		   /* whose locks the child keeps */
-	unsigned int socket_count;			   /* entries in the claim */
+	const char *const *directories; /* where it may make and remove sockets */
+	unsigned int directory_count;
+	int kept_fds[3]; /* further descriptors that it keeps; 0 or -1: none */
 };
 
 /*
  * Forks a data plane, which enters the sandbox and ends with what config->run returns. It keeps
- * standard output and error, the TAP's descriptors, the claim's locks and its end of the ready
- * pipe, and no other descriptor. Signals must be blocked (dataplane.h). On success returns 0, the
- * process and the non-blocking end of the pipe that gets one byte when it is ready, and nothing
+ * standard output and error, the TAP's descriptors, the claim's locks, kept_fds and its end of the
+ * ready pipe, and no other descriptor. Signals must be blocked (dataplane.h). On success returns 0,
+ * the process and the non-blocking end of the pipe that gets one byte when it is ready, and nothing
  * when it dies before. Negative errno otherwise.
  */
 int child_start(const struct child_config *config, pid_t *ret_pid, int *ret_ready_fd);

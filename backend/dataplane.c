@@ -3,7 +3,7 @@
  * The data plane's process, from EAL to the end: makes the worker and the ports, says that it is
  * ready, and waits to be told to stop. The monitor has dropped every right before (sandbox.h).
  *
- * Threads: this one (waits for SIGTERM), the worker, and librte_vhost's own.
+ * Threads: this one (waits for SIGTERM), the worker, the control thread (API), and librte_vhost's.
  */
 #include "backend/dataplane.h"
 
@@ -24,6 +24,8 @@
 #include <rte_log.h>
 #include <endian.h>
 
+#include "backend/control_thread.h"
+#include "backend/guests.h"
 #include "backend/log.h"
 #include "backend/options.h"
 #include "backend/sandbox.h"
@@ -38,7 +40,9 @@ struct dataplane {
 	const struct dataplane_config *config;
 	struct quiesce quiesce;
 	struct worker *worker;
-	struct vhost_port *guests; /* options->socket_count of them */
+	struct guests *guests;
+	struct api_view view;
+	struct control_thread *control;
 	struct tap_port tap;
 	pthread_t thread;
 	bool running;
@@ -141,51 +145,6 @@ static int add_nat(struct dataplane *dp, uint64_t now_ns)
 	return 0;
 }
 
-static int add_guests(struct dataplane *dp)
-{
-	const struct options *options = dp->config->options;
-	dp->guests = calloc(options->socket_count, sizeof(*dp->guests));
-	if (!dp->guests)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < options->socket_count; i++) {
-		const struct options_socket *socket = &options->sockets[i];
-		const struct vhost_port_config config = {
-			.path = socket->path,
-			.index = (uint16_t)i,
-			.control_queue = socket->ctrl_vq,
-			.quiesce = &dp->quiesce,
-			.stats = &dp->config->stats->ports[i],
-			.worker_stats = &dp->config->stats->worker,
-		};
-		int error = vhost_port_init(&dp->guests[i], &config);
-		if (error) {
-			log_error("socket %s: librte_vhost refuses it: %s", socket->path,
-				strerror(-error));
-			return error;
-		}
-		worker_add_port(dp->worker, &dp->guests[i].port);
-		error = worker_bind_port(dp->worker, (uint16_t)i,
-			socket->has_mac ? socket->mac : NULL, socket->ip_be);
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
-static int start_guests(struct dataplane *dp)
-{
-	for (unsigned int i = 0; i < dp->config->options->socket_count; i++) {
-		int error = vhost_port_start(&dp->guests[i]);
-		if (error) {
-			log_error("socket %s: cannot listen there: choose a directory in which uid "
-				  "%u may create files",
-				dp->guests[i].path, geteuid());
-			return error;
-		}
-	}
-	return 0;
-}
-
 static int build(struct dataplane *dp)
 {
 	const struct dataplane_config *config = dp->config;
@@ -199,12 +158,15 @@ static int build(struct dataplane *dp)
 		&network, &dp->quiesce, config->stats, config->options->socket_count, &dp->worker);
 	if (!error)
 		error = watch(&dp->quiesce, dp->quiesce.wake_fd, EPOLLIN, WORKER_TAG_WAKE);
+	if (!error)
+		error = watch(&dp->quiesce, dp->worker->call.wake_fd, EPOLLIN, WORKER_TAG_CALL);
 	if (!error && network.has_uplink)
 		error = add_tap(dp);
 	if (!error && network.outside_be && network.has_uplink)
 		error = add_nat(dp, worker_clock_ns());
 	if (!error)
-		error = add_guests(dp);
+		error = guests_new(
+			config->options, &dp->quiesce, config->stats, dp->worker, &dp->guests);
 	return error;
 }
 
@@ -226,7 +188,15 @@ static int launch(struct dataplane *dp)
 	if (error)
 		return -error;
 	dp->running = true;
-	return start_guests(dp);
+	error = guests_start(dp->guests);
+	if (error || dp->config->api_fd < 0)
+		return error;
+	dp->view =
+		(struct api_view){.config = dp->config, .guests = dp->guests, .worker = dp->worker};
+	error = control_thread_start(&dp->view, &dp->control);
+	if (error)
+		log_error("the API cannot be served: %s", strerror(-error));
+	return error;
 }
 
 static void tell_ready(int fd)
@@ -246,16 +216,16 @@ static void wait_for_term(void)
 		;
 }
 
-/* The worker first: nothing uses the ports any more when they go. */
+/* Control first, which calls the worker; then that: nothing uses the ports any more when they go.
+ */
 static void dismantle(struct dataplane *dp)
 {
+	control_thread_stop(dp->control);
 	if (dp->running) {
 		worker_stop(dp->worker);
 		pthread_join(dp->thread, NULL);
 	}
-	for (unsigned int i = 0; dp->guests && i < dp->config->options->socket_count; i++)
-		vhost_port_fini(&dp->guests[i]);
-	free(dp->guests);
+	guests_free(dp->guests);
 	worker_free(dp->worker);
 	quiesce_fini(&dp->quiesce);
 }

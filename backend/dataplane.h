@@ -30,6 +30,10 @@ struct dataplane_config {
 	void *flow_memory;	 /* MAP_SHARED, page aligned; all zero when the monitor started;
 				  * NULL without a user-space NAT (no uplink, or --nat kernel) */
 	size_t flow_memory_size; /* bytes: nat_memory_size() of options_nat_config() */
+	int api_fd;		 /* listening socket of the API, or -1 */
+	int control_fd;		 /* to the monitor (control_message.h), or -1 */
+	uint64_t started_ns;	 /* when the network was, CLOCK_MONOTONIC */
+	uint64_t restarts;	 /* data planes before this one */
 	struct stats *stats;	 /* MAP_SHARED; counters go on where the last data plane stopped */
 	int ready_fd; /* write one byte when guests can connect to every socket, then close */
 };

@@ -13,7 +13,7 @@ void forward_drop(struct worker *worker, const struct packet *p, unsigned int re
 void forward_flood(struct worker *worker, struct packet *p)
 {
 	for (uint16_t i = 0; i < worker->guest_count; i++)
-		if (i != p->port)
+		if (i != p->port && worker->ports[i].port)
 			worker_send(worker, i, p);
 }
 

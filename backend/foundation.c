@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/log.h"
@@ -17,6 +18,42 @@ static int claim_sockets(struct foundation *foundation, const struct options *op
 		paths[i] = options->sockets[i].path;
 	return socket_claim_take(foundation->run_directory.fd, paths, options->socket_count,
 		&foundation->claim, error, FOUNDATION_ERROR_CAPACITY);
+}
+
+/* Notes a directory, once. 0 or -ENOMEM. */
+static int note_directory(struct foundation *foundation, const char *path)
+{
+	for (unsigned int i = 0; i < foundation->directory_count; i++)
+		if (strcmp(foundation->directories[i], path) == 0)
+			return 0;
+	char *copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	foundation->directories[foundation->directory_count++] = copy;
+	return 0;
+}
+
+/* What changes while the network runs: who may ask for it, and where new sockets go. */
+static int open_control(struct foundation *foundation, const struct options *options, char *error)
+{
+	const char *const *paths = socket_claim_directories(foundation->claim);
+	uid_t uid = socket_claim_owner(foundation->claim);
+	gid_t gid = socket_claim_group(foundation->claim);
+
+	int result = api_socket_open(&foundation->api, &foundation->run_directory, options->api,
+		options->name, gid, error, FOUNDATION_ERROR_CAPACITY);
+	if (result)
+		return result;
+	result = ports_directory_open(&foundation->ports_directory, &foundation->run_directory,
+		options->name, uid, gid, error, FOUNDATION_ERROR_CAPACITY);
+	if (result)
+		return result;
+	result = note_directory(foundation, foundation->ports_directory.path);
+	for (unsigned int i = 0; !result && i < socket_claim_count(foundation->claim); i++)
+		result = note_directory(foundation, paths[i]);
+	if (result)
+		snprintf(error, FOUNDATION_ERROR_CAPACITY, "out of memory");
+	return result;
 }
 
 /* The host's side also checks the rules of others, with this address as the guests' example. */
@@ -72,11 +109,13 @@ static int make_memory(struct foundation *foundation, const struct options *opti
 int foundation_init(struct foundation *foundation, const struct options *options, size_t flow_size,
 	size_t stats_size, char *error)
 {
-	*foundation = (struct foundation){.run_directory.fd = -1};
+	*foundation = (struct foundation){.run_directory.fd = -1, .api.fd = -1};
 	int result =
 		run_directory_open(&foundation->run_directory, error, FOUNDATION_ERROR_CAPACITY);
 	if (!result)
 		result = claim_sockets(foundation, options, error);
+	if (!result)
+		result = open_control(foundation, options, error);
 	if (!result)
 		result = make_memory(foundation, options, flow_size, stats_size, error);
 	if (!result)
@@ -94,5 +133,10 @@ void foundation_fini(struct foundation *foundation)
 	shared_memory_fini(&foundation->stats);
 	socket_claim_release(foundation->claim);
 	foundation->claim = NULL;
+	ports_directory_close(&foundation->ports_directory, &foundation->run_directory);
+	api_socket_close(&foundation->api);
+	for (unsigned int i = 0; i < foundation->directory_count; i++)
+		free(foundation->directories[i]);
+	foundation->directory_count = 0;
 	run_directory_close(&foundation->run_directory);
 }

@@ -2,7 +2,9 @@
 /* What data planes stand on and what outlives each of them: built once, by the monitor. */
 #pragma once
 
+#include "backend/api_socket.h"
 #include "backend/options.h"
+#include "backend/ports_directory.h"
 #include "backend/run_directory.h"
 #include "backend/shared_memory.h"
 #include "backend/socket_claim.h"
@@ -14,6 +16,11 @@ struct host;
 struct foundation {
 	struct run_directory run_directory;
 	struct socket_claim *claim;
+	struct api_socket api;
+	struct ports_directory ports_directory;
+	/* Where data planes may make sockets: those of the start, and ports_directory; owned. */
+	char *directories[OPTIONS_SOCKETS_MAX + 1];
+	unsigned int directory_count;
 	struct host *host;	    /* NULL without a TAP uplink */
 	struct shared_memory flows; /* none without a user-space NAT */
 	struct shared_memory stats;

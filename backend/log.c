@@ -44,12 +44,17 @@ void log_open(void)
 
 void log_set_level(enum log_level level)
 {
-	shown = level;
+	__atomic_store_n(&shown, level, __ATOMIC_RELAXED);
 }
 
 enum log_level log_get_level(void)
 {
-	return shown;
+	return __atomic_load_n(&shown, __ATOMIC_RELAXED);
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return levels[level].name;
 }
 
 int log_level_parse(const char *name, enum log_level *ret_level)
@@ -68,7 +73,7 @@ void log_message_va(enum log_level level, const char *format, va_list arguments)
 	char message[MESSAGE_MAX], line[LINE_CAPACITY];
 	int saved_errno = errno;
 
-	if (level > shown)
+	if (level > log_get_level())
 		return;
 	if (vsnprintf(message, sizeof(message), format, arguments) < 0)
 		goto out;

@@ -24,9 +24,12 @@ enum log_level {
  */
 void log_open(void);
 
-/* Sets which messages are shown. Not to be called once there are threads. */
+/* Sets which messages are shown. Thread-safe. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
+
+/* A level's name; static text. */
+const char *log_level_name(enum log_level level);
 
 /* 0 and *ret_level for a level's name ("error", "warning", "info", "debug"), or -EINVAL. */
 int log_level_parse(const char *name, enum log_level *ret_level);

@@ -30,11 +30,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/change.h"
 #include "backend/child.h"
 #include "backend/foundation.h"
 #include "backend/log.h"
@@ -54,15 +56,20 @@ enum monitor_state {
 
 struct monitor {
 	const struct monitor_config *config;
+	struct options options; /* of the network as it is now; changed through the API */
+	struct change change;
 	struct foundation foundation;
 	struct restart restart;
 	enum monitor_state state;
-	bool was_ready;	 /* some data plane was; the world knows */
-	bool failed;	 /* the exit code says so */
-	pid_t child;	 /* the data plane; valid unless MONITOR_DONE */
-	int ready_fd;	 /* its end of the ready pipe is ours to read; -1: nothing to come */
-	int signal_fd;	 /* signalfd; -1 before setup */
-	int deadline_fd; /* timerfd, armed while MONITOR_STOPPING; -1 before setup */
+	bool was_ready;	     /* some data plane was; the world knows */
+	bool failed;	     /* the exit code says so */
+	pid_t child;	     /* the data plane; valid unless MONITOR_DONE */
+	int ready_fd;	     /* its end of the ready pipe is ours to read; -1: nothing to come */
+	int control_fd;	     /* to the data plane; -1: none */
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint64_t deaths;     /* of data planes */
+	int signal_fd;	     /* signalfd; -1 before setup */
+	int deadline_fd;     /* timerfd, armed while MONITOR_STOPPING; -1 before setup */
 };
 
 static uint64_t now_ns(void)
@@ -83,15 +90,28 @@ static void tell(const char *state)
 
 static int start_child(struct monitor *monitor)
 {
-	const struct monitor_config *config = monitor->config;
 	const struct foundation *foundation = &monitor->foundation;
+	int line[2] = {-1, -1};
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line) < 0) {
+		int error = -errno;
+		log_error("cannot make a line to the data plane: %s", strerror(-error));
+		return error;
+	}
 	struct child_config child = {
-		.run = config->dataplane,
+		.run = monitor->config->dataplane,
 		.claim = foundation->claim,
-		.socket_count = config->options->socket_count,
+		.directories = (const char *const *)foundation->directories,
+		.directory_count = foundation->directory_count,
+		.kept_fds = {foundation->api.fd, line[1],
+			socket_claim_fds(foundation->api.claim)[0]},
 		.dataplane =
 			{
-				.options = config->options,
+				.options = &monitor->options,
+				.api_fd = foundation->api.fd,
+				.control_fd = line[1],
+				.started_ns = monitor->started_ns,
+				.restarts = monitor->deaths,
 				.flow_memory = foundation->flows.address,
 				.flow_memory_size = foundation->flows.size,
 				.stats = foundation->stats.address,
@@ -108,12 +128,16 @@ static int start_child(struct monitor *monitor)
 			sizeof(child.dataplane.tap_mac));
 	}
 	int error = child_start(&child, &monitor->child, &monitor->ready_fd);
+	close(line[1]);
 	if (error) {
+		close(line[0]);
 		log_error("cannot start a data plane: %s", strerror(-error));
 		return error;
 	}
+	monitor->control_fd = line[0];
 	monitor->state = MONITOR_STARTING;
 	socket_claim_note(foundation->claim, monitor->child);
+	socket_claim_note(foundation->api.claim, monitor->child);
 	return 0;
 }
 
@@ -122,6 +146,37 @@ static void close_ready(struct monitor *monitor)
 	if (monitor->ready_fd >= 0)
 		close(monitor->ready_fd);
 	monitor->ready_fd = -1;
+}
+
+/* No data plane asks for anything any more. */
+static void close_control(struct monitor *monitor)
+{
+	if (monitor->control_fd >= 0)
+		close(monitor->control_fd);
+	monitor->control_fd = -1;
+	change_forget_leaving(&monitor->change);
+}
+
+/* The data plane asks for something. It is not waited for, whatever it does. */
+static void on_control(struct monitor *monitor)
+{
+	struct control_request request = {.kind = CONTROL_KIND_COUNT};
+	struct control_answer answer;
+
+	ssize_t length = recv(monitor->control_fd, &request, sizeof(request), MSG_DONTWAIT);
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (length <= 0) {
+		/* It is gone, or will be in a moment; its death comes as a signal. */
+		close(monitor->control_fd);
+		monitor->control_fd = -1;
+		return;
+	}
+	if (length != sizeof(request))
+		request.kind = CONTROL_KIND_COUNT;
+	change_answer(&monitor->change, &request, &answer);
+	if (send(monitor->control_fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_warning("the data plane does not take an answer: %s", strerror(errno));
 }
 
 /* Tells whoever started us that guests can connect; once. */
@@ -184,6 +239,8 @@ static void on_death(struct monitor *monitor, int status)
 	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	child_describe(status, text);
+	monitor->deaths++;
+	close_control(monitor);
 	/* It may have been ready a moment before. */
 	if (monitor->ready_fd >= 0)
 		on_ready(monitor);
@@ -245,8 +302,8 @@ static void on_signal(struct monitor *monitor)
 		on_child(monitor);
 		break;
 	case SIGUSR1:
-		monitor->config->print_stats(monitor->foundation.stats.address,
-			monitor->config->options->socket_count, stderr);
+		monitor->config->print_stats(
+			monitor->foundation.stats.address, monitor->options.socket_count, stderr);
 		break;
 	case SIGTERM:
 	case SIGINT:
@@ -280,6 +337,7 @@ static void loop(struct monitor *monitor)
 			{.fd = monitor->deadline_fd, .events = POLLIN},
 			{.fd = monitor->ready_fd, .events = POLLIN}, /* -1 is left out */
 			{.fd = host ? host_watch_fd(host) : -1, .events = POLLIN},
+			{.fd = monitor->control_fd, .events = POLLIN},
 		};
 		if (poll(events, sizeof(events) / sizeof(events[0]), -1) < 0)
 			continue; /* EINTR by a debugger: every signal of ours is blocked */
@@ -293,6 +351,8 @@ static void loop(struct monitor *monitor)
 		}
 		if (events[3].revents)
 			on_host_change(monitor);
+		if (events[4].revents)
+			on_control(monitor);
 		if (events[0].revents)
 			on_signal(monitor);
 	}
@@ -319,7 +379,14 @@ static int watch_signals(struct monitor *monitor)
 int monitor_run(const struct monitor_config *config)
 {
 	struct monitor monitor = {
-		.config = config, .ready_fd = -1, .signal_fd = -1, .deadline_fd = -1};
+		.config = config,
+		.options = *config->options,
+		.started_ns = now_ns(),
+		.ready_fd = -1,
+		.control_fd = -1,
+		.signal_fd = -1,
+		.deadline_fd = -1,
+	};
 	char text[FOUNDATION_ERROR_CAPACITY];
 
 	int error = watch_signals(&monitor);
@@ -333,6 +400,8 @@ int monitor_run(const struct monitor_config *config)
 		log_error("%s", text);
 		goto out;
 	}
+	monitor.change =
+		(struct change){.options = &monitor.options, .foundation = &monitor.foundation};
 	error = start_child(&monitor);
 	if (!error)
 		loop(&monitor);

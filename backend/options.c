@@ -107,6 +107,11 @@ static int parse_name(struct options_parser *parser, const char *value)
 	return 0;
 }
 
+static int parse_api(struct options_parser *parser, const char *value)
+{
+	return options_read_path(parser, value, parser->options->api);
+}
+
 static int parse_ready_fd(struct options_parser *parser, const char *value)
 {
 	uint32_t fd;
@@ -191,6 +196,8 @@ static const struct {
 		"ADDRESS: only at that one of the host's",
 		OPTIONS_RUN, options_forward_parse, NEEDS_TAP},
 	{"--name", "NET", NULL, "the network's name [default]", OPTIONS_RUN, parse_name, 0},
+	{"--api", "PATH", NULL, "the socket of the API [NAME.sock in /run/chnet]", OPTIONS_RUN,
+		parse_api, 0},
 	{"--ready-fd", "N", NULL, "write \"ready\" to descriptor N when guests can connect",
 		OPTIONS_RUN, parse_ready_fd, 0},
 	{"--log-level", "LEVEL", NULL, "error, warning, info or debug [info]", OPTIONS_RUN,

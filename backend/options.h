@@ -60,8 +60,9 @@ struct options_socket {
 };
 
 struct options {
-	struct options_socket sockets[OPTIONS_SOCKETS_MAX]; /* index: port number */
-	unsigned int socket_count;			    /* 1 to OPTIONS_SOCKETS_MAX */
+	/* Index: port number. Of a port that was taken away while running the path is empty. */
+	struct options_socket sockets[OPTIONS_SOCKETS_MAX];
+	unsigned int socket_count; /* numbers are below it; at the start 1 to OPTIONS_SOCKETS_MAX */
 	enum options_uplink uplink;
 	enum options_nat nat;
 	char tap[OPTIONS_TAP_CAPACITY]; /* interface name */
@@ -84,7 +85,9 @@ struct options {
 	struct host_forward forwards[OPTIONS_FORWARDS_MAX]; /* no two share a port */
 	unsigned int forward_count;
 	char name[OPTIONS_NAME_CAPACITY]; /* of the network: letters, digits, '.', '_', '-' */
-	int ready_fd;			  /* inherited descriptor for "ready\n", or -1 */
+	char api[OPTIONS_PATH_CAPACITY]; /* socket of the API; empty: NAME.sock in the run directory
+					  */
+	int ready_fd;			 /* inherited descriptor for "ready\n", or -1 */
 	enum log_level log_level;
 };
 

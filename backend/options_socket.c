@@ -112,21 +112,6 @@ static int read_key(struct options_parser *parser, struct options_socket *socket
 		"'%s' is not a setting of a socket: use mac=, ip=, ctrl-vq= or profile=", text);
 }
 
-static int read_path(struct options_parser *parser, struct options_socket *socket, const char *path)
-{
-	size_t length = strlen(path);
-
-	if (length == 0 || path[length - 1] == '/')
-		return options_refuse(parser, "names no file: write the path of the socket to "
-					      "make, as /run/chnet/guest1.sock");
-	if (length >= OPTIONS_PATH_CAPACITY)
-		return options_refuse(parser,
-			"the path is %zu bytes long and the kernel allows %d: take a shorter one",
-			length, OPTIONS_PATH_CAPACITY - 1);
-	memcpy(socket->path, path, length + 1);
-	return 0;
-}
-
 int options_socket_parse(struct options_parser *parser, const char *value)
 {
 	struct options *options = parser->options;
@@ -134,7 +119,12 @@ int options_socket_parse(struct options_parser *parser, const char *value)
 	unsigned int seen = 0;
 	char *saved = NULL;
 
-	if (options->socket_count == OPTIONS_SOCKETS_MAX)
+	unsigned int index = 0;
+
+	/* A port that went has left its place. */
+	while (index < options->socket_count && options->sockets[index].path[0])
+		index++;
+	if (index == OPTIONS_SOCKETS_MAX)
 		return options_refuse(parser, "is one socket too many: a network has up to %d",
 			OPTIONS_SOCKETS_MAX);
 	char *copy = strdup(value);
@@ -143,14 +133,16 @@ int options_socket_parse(struct options_parser *parser, const char *value)
 	char *comma = strchr(copy, ',');
 	if (comma)
 		*comma = 0;
-	int error = read_path(parser, &socket, copy);
+	int error = options_read_path(parser, copy, socket.path);
 	char *text = comma ? strtok_r(comma + 1, ",", &saved) : NULL;
 	for (; !error && text; text = strtok_r(NULL, ",", &saved))
 		error = read_key(parser, &socket, text, &seen);
 	free(copy);
 	if (error)
 		return error;
-	options->sockets[options->socket_count++] = socket;
+	options->sockets[index] = socket;
+	if (index == options->socket_count)
+		options->socket_count++;
 	return 0;
 }
 
@@ -227,6 +219,8 @@ static int check_pair(struct options_parser *parser, const struct options_socket
 {
 	char text[OPTIONS_MAC_TEXT], buffer[ADVICE_CAPACITY];
 
+	if (!socket->path[0] || !earlier->path[0])
+		return 0;
 	if (strcmp(socket->path, earlier->path) == 0)
 		return options_refuse(
 			parser, "is given twice: each guest needs a socket of its own");
@@ -242,10 +236,10 @@ static int check_pair(struct options_parser *parser, const struct options_socket
 	return 0;
 }
 
-int options_socket_check(struct options_parser *parser)
+int options_socket_check_all(struct options_parser *parser)
 {
 	const struct options *options = parser->options;
-	int error = read_environment(parser);
+	int error = 0;
 
 	for (unsigned int i = 0; !error && i < options->socket_count; i++) {
 		const struct options_socket *socket = &options->sockets[i];
@@ -256,4 +250,11 @@ int options_socket_check(struct options_parser *parser)
 			error = check_pair(parser, socket, &options->sockets[j]);
 	}
 	return error;
+}
+
+int options_socket_check(struct options_parser *parser)
+{
+	int error = read_environment(parser);
+
+	return error ? error : options_socket_check_all(parser);
 }

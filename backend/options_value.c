@@ -159,3 +159,19 @@ const char *options_show_mac(const uint8_t mac[6], char *buffer)
 		mac[3], mac[4], mac[5]);
 	return buffer;
 }
+
+int options_read_path(
+	struct options_parser *parser, const char *text, char ret_path[OPTIONS_PATH_CAPACITY])
+{
+	size_t length = strlen(text);
+
+	if (length == 0 || text[length - 1] == '/')
+		return options_refuse(parser, "names no file: write the path of the socket to "
+					      "make, as /run/chnet/guest1.sock");
+	if (length >= OPTIONS_PATH_CAPACITY)
+		return options_refuse(parser,
+			"the path is %zu bytes long and the kernel allows %d: take a shorter one",
+			length, OPTIONS_PATH_CAPACITY - 1);
+	memcpy(ret_path, text, length + 1);
+	return 0;
+}

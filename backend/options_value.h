@@ -45,6 +45,10 @@ int options_read_ipv4(const char *text, uint32_t *ret_address_be);
 int options_read_number(const char *text, uint32_t low, uint32_t high, uint32_t *ret_number);
 int options_read_word(const struct options_word *words, const char *text, int *ret_value);
 
+/* Reads the path of a socket to make. 0, or -EINVAL refused. */
+int options_read_path(
+	struct options_parser *parser, const char *text, char ret_path[OPTIONS_PATH_CAPACITY]);
+
 /* Write an address as text into a buffer of INET_ADDRSTRLEN or OPTIONS_MAC_TEXT; return it. */
 const char *options_show_ipv4(uint32_t address_be, char *buffer);
 const char *options_show_mac(const uint8_t mac[6], char *buffer);
@@ -63,6 +67,9 @@ int options_socket_parse(struct options_parser *parser, const char *value);
  * GUEST_IP of the environment complete the first socket (options_socket.c).
  */
 int options_socket_check(struct options_parser *parser);
+
+/* The same without the environment. */
+int options_socket_check_all(struct options_parser *parser);
 
 /* Parse what the user-space NAT is told (options_nat.c). 0, or -EINVAL refused. */
 int options_filter_parse(struct options_parser *parser, const char *value);

@@ -70,3 +70,12 @@ bool outbox_flush(struct outbox *box, uint64_t now_ns)
 	keep(box, sent, was_held);
 	return !box->held;
 }
+
+void outbox_clear(struct outbox *box)
+{
+	if (!box->count)
+		return;
+	release(box, box->held);
+	stats_drop(box->port->stats, DROP_PORT_DOWN, box->count);
+	box->count = 0;
+}

@@ -43,3 +43,6 @@ void outbox_put(struct outbox *box, struct packet *p);
  * empty, false when frames are held.
  */
 bool outbox_flush(struct outbox *box, uint64_t now_ns);
+
+/* Drops what is in the box (DROP_PORT_DOWN); its port goes. */
+void outbox_clear(struct outbox *box);

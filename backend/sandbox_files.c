@@ -42,7 +42,8 @@ int sandbox_files_restrict(const char *const directories[], unsigned int count)
 	if (ruleset < 0)
 		return errno == ENOSYS ? -EOPNOTSUPP : -errno;
 	for (unsigned int i = 0; !error && i < count; i++)
-		error = allow_sockets(ruleset, directories[i]);
+		if (directories[i])
+			error = allow_sockets(ruleset, directories[i]);
 	if (!error && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		error = -errno;
 	close(ruleset);

@@ -4,7 +4,8 @@
 
 /*
  * From now on this thread, and those that it starts later, can write to no file that is not open
- * yet, and make or remove nothing, but sockets in `directories`, which it may also remove.
+ * yet, and make or remove nothing, but sockets in `directories` (NULL entries are left out), which
+ * it may also remove.
  * Reading is not restricted. Returns 0; -EOPNOTSUPP when the kernel has no Landlock or it is
  * switched off; or another negative errno. Needs no_new_privs.
  */

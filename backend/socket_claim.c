@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "backend/claim_lock.h"
+#include "backend/options_value.h"
 
 #define LOCK_NAME_CAPACITY 80
 #define DIRECTORY_CAPACITY sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -25,12 +26,12 @@ struct claimed {
 };
 
 struct socket_claim {
-	int directory_fd;	  /* the run directory; borrowed */
-	unsigned int count;	  /* claimed so far */
-	struct claimed *claimed;  /* [count] */
-	const char **directories; /* [count]: of claimed */
-	int *fds;		  /* [count]: the locked files; close-on-exec */
-	uid_t owner;		  /* of the first directory */
+	int directory_fd;   /* the run directory; borrowed */
+	unsigned int count; /* numbers below it may be claimed */
+	struct claimed claimed[SOCKET_CLAIM_MAX];
+	const char *directories[SOCKET_CLAIM_MAX]; /* of claimed; NULL: not claimed */
+	int fds[SOCKET_CLAIM_MAX]; /* the locked files, close-on-exec; -1: not claimed */
+	uid_t owner;		   /* of the first directory */
 	gid_t group;
 };
 
@@ -88,8 +89,7 @@ static int name_lock(struct socket_claim *claim, unsigned int index, const struc
 		errno = ENOTDIR;
 		return fail_directory(failure, claimed->path, claimed->directory);
 	}
-	claim->directories[index] = claimed->directory;
-	if (index == 0) {
+	if (claim->count == 0) {
 		claim->owner = status.st_uid;
 		claim->group = status.st_gid;
 	}
@@ -101,21 +101,24 @@ static int name_lock(struct socket_claim *claim, unsigned int index, const struc
 	return 0;
 }
 
-static int take_lock(struct socket_claim *claim, const struct failure *failure)
+static int take_lock(struct socket_claim *claim, unsigned int index, const struct failure *failure)
 {
-	struct claimed *claimed = &claim->claimed[claim->count];
+	struct claimed *claimed = &claim->claimed[index];
 	char what[128];
 	pid_t holder = 0;
 
 	for (unsigned int i = 0; i < claim->count; i++) {
-		if (strcmp(claim->claimed[i].lock_name, claimed->lock_name) == 0)
+		if (claim->fds[i] >= 0 &&
+			strcmp(claim->claimed[i].lock_name, claimed->lock_name) == 0)
 			return fail(failure, -EADDRINUSE, claimed->path,
 				"is given twice: each guest needs a socket of its own");
 	}
 	int error = claim_lock_take(
-		claim->directory_fd, claimed->lock_name, &claim->fds[claim->count], &holder);
+		claim->directory_fd, claimed->lock_name, &claim->fds[index], &holder);
 	if (!error) {
-		claim->count++;
+		claim->directories[index] = claimed->directory;
+		if (index >= claim->count)
+			claim->count = index + 1;
 		return 0;
 	}
 	if (error == -EADDRINUSE && holder)
@@ -179,6 +182,20 @@ static int begin(int directory_fd, const char *path, const struct failure *failu
 	return error ? fail(failure, error, path, strerror(-error)) : 0;
 }
 
+/* Locks `path` under a number that is free. During a turn. */
+static int take(struct socket_claim *claim, unsigned int index, const char *path,
+	const struct failure *failure)
+{
+	struct claimed *claimed = &claim->claimed[index];
+	size_t length = strlen(path);
+
+	if (length >= sizeof(claimed->path))
+		return fail(failure, -ENAMETOOLONG, path, "is too long");
+	memcpy(claimed->path, path, length + 1);
+	int error = name_lock(claim, index, failure);
+	return error ? error : take_lock(claim, index, failure);
+}
+
 int socket_claim_take(int directory_fd, const char *const paths[], unsigned int count,
 	struct socket_claim **ret_claim, char *error_text, size_t size)
 {
@@ -186,28 +203,14 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 	int error = 0;
 	struct socket_claim *claim = calloc(1, sizeof(*claim));
 
-	if (claim) {
-		claim->directory_fd = directory_fd;
-		claim->claimed = calloc(count, sizeof(*claim->claimed));
-		claim->directories = calloc(count, sizeof(*claim->directories));
-		claim->fds = calloc(count, sizeof(*claim->fds));
-	}
-	if (!claim || !claim->claimed || !claim->directories || !claim->fds)
-		error = fail(&failure, -ENOMEM, paths[0], "out of memory");
-	if (!error)
-		error = begin(directory_fd, paths[0], &failure);
-	for (unsigned int i = 0; !error && i < count; i++) {
-		struct claimed *claimed = &claim->claimed[i];
-		size_t length = strlen(paths[i]);
-		if (length >= sizeof(claimed->path)) {
-			error = fail(&failure, -ENAMETOOLONG, paths[i], "is too long");
-			break;
-		}
-		memcpy(claimed->path, paths[i], length + 1);
-		error = name_lock(claim, i, &failure);
-		if (!error)
-			error = take_lock(claim, &failure);
-	}
+	if (!claim)
+		return fail(&failure, -ENOMEM, paths[0], "out of memory");
+	claim->directory_fd = directory_fd;
+	for (unsigned int i = 0; i < SOCKET_CLAIM_MAX; i++)
+		claim->fds[i] = -1;
+	error = begin(directory_fd, paths[0], &failure);
+	for (unsigned int i = 0; !error && i < count; i++)
+		error = take(claim, i, paths[i], &failure);
 	claim_lock_end(directory_fd);
 	if (!error)
 		error = socket_claim_clear(claim, error_text, size);
@@ -219,13 +222,46 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 	return 0;
 }
 
+int socket_claim_add(struct socket_claim *claim, unsigned int index, const char *path,
+	char *error_text, size_t size)
+{
+	const struct failure failure = {.text = error_text, .size = size};
+
+	int error = begin(claim->directory_fd, path, &failure);
+	if (!error)
+		error = take(claim, index, path, &failure);
+	claim_lock_end(claim->directory_fd);
+	if (error)
+		return error;
+	error = clear(path, &failure);
+	if (error)
+		socket_claim_drop(claim, index);
+	return error;
+}
+
+void socket_claim_drop(struct socket_claim *claim, unsigned int index)
+{
+	char unused[1];
+	const struct failure ignored = {.text = unused, .size = sizeof(unused)};
+
+	if (claim->fds[index] < 0)
+		return;
+	/* Only what nobody listens on: somebody may have taken the path by force. */
+	clear(claim->claimed[index].path, &ignored);
+	unlinkat(claim->directory_fd, claim->claimed[index].lock_name, 0);
+	close(claim->fds[index]);
+	claim->fds[index] = -1;
+	claim->directories[index] = NULL;
+}
+
 int socket_claim_clear(struct socket_claim *claim, char *error_text, size_t size)
 {
 	const struct failure failure = {.text = error_text, .size = size};
 	int error = 0;
 
 	for (unsigned int i = 0; !error && i < claim->count; i++)
-		error = clear(claim->claimed[i].path, &failure);
+		if (claim->fds[i] >= 0)
+			error = clear(claim->claimed[i].path, &failure);
 	return error;
 }
 
@@ -235,6 +271,8 @@ void socket_claim_note(struct socket_claim *claim, pid_t data_plane)
 	int length = snprintf(text, sizeof(text), "%10d %10d\n", getpid(), data_plane);
 
 	for (unsigned int i = 0; i < claim->count; i++) {
+		if (claim->fds[i] < 0)
+			continue;
 		/* Only makes the messages of others less precise when it fails. */
 		ssize_t written = pwrite(claim->fds[i], text, (size_t)length, 0);
 		(void)written;
@@ -248,6 +286,8 @@ int socket_claim_check_rights(const struct socket_claim *claim, char *error_text
 	for (unsigned int i = 0; i < claim->count; i++) {
 		const char *directory = claim->directories[i];
 		char what[DIRECTORY_CAPACITY + 128];
+		if (!directory)
+			continue;
 		if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0)
 			continue;
 		int error = -errno;
@@ -267,7 +307,14 @@ uid_t socket_claim_owner(const struct socket_claim *claim)
 
 gid_t socket_claim_group(const struct socket_claim *claim)
 {
-	return claim->group;
+	const char *text = getenv("SUDO_GID");
+	uint32_t gid;
+
+	if (claim->owner != 0)
+		return claim->group;
+	if (text && options_read_number(text, 0, INT32_MAX, &gid) == 0)
+		return gid;
+	return getegid();
 }
 
 const char *const *socket_claim_directories(const struct socket_claim *claim)
@@ -280,21 +327,16 @@ const int *socket_claim_fds(const struct socket_claim *claim)
 	return claim->fds;
 }
 
+unsigned int socket_claim_count(const struct socket_claim *claim)
+{
+	return claim->count;
+}
+
 void socket_claim_release(struct socket_claim *claim)
 {
-	char unused[1];
-	const struct failure ignored = {.text = unused, .size = sizeof(unused)};
-
 	if (!claim)
 		return;
-	for (unsigned int i = 0; i < claim->count; i++) {
-		/* Only what nobody listens on: somebody may have taken the path by force. */
-		clear(claim->claimed[i].path, &ignored);
-		unlinkat(claim->directory_fd, claim->claimed[i].lock_name, 0);
-		close(claim->fds[i]);
-	}
-	free(claim->claimed);
-	free(claim->directories);
-	free(claim->fds);
+	for (unsigned int i = 0; i < claim->count; i++)
+		socket_claim_drop(claim, i);
 	free(claim);
 }

@@ -19,15 +19,30 @@
 
 struct socket_claim;
 
+/* The most paths of one claim. */
+#define SOCKET_CLAIM_MAX 64
+
 /*
- * Claims `count` paths. `directory_fd` is the run directory (borrowed). On success returns 0 and
- * *ret_claim, to be released by socket_claim_release(). Otherwise returns a negative errno with one
- * line in `error` (size bytes) for the user; nothing is then claimed or changed, but for stale
- * socket files, which are gone. -EADDRINUSE: somebody else has it; -ENOENT: no such directory;
- * -ENOTSOCK: another kind of file is there.
+ * Claims `count` paths, 1 to SOCKET_CLAIM_MAX, under the numbers from 0 on. `directory_fd` is the
+ * run directory (borrowed). On success returns 0 and *ret_claim, to be released by
+ * socket_claim_release(). Otherwise returns a negative errno with one line in `error` (size bytes)
+ * for the user; nothing is then claimed or changed, but for stale socket files, which are gone.
+ * -EADDRINUSE: somebody else has it; -ENOENT: no such directory; -ENOTSOCK: another kind of file is
+ * there.
  */
 int socket_claim_take(int directory_fd, const char *const paths[], unsigned int count,
 	struct socket_claim **ret_claim, char *error, size_t size);
+
+/*
+ * Claims one more path under a number below SOCKET_CLAIM_MAX that is free. Errors as above, and
+ * nothing is changed then.
+ */
+int socket_claim_add(
+	struct socket_claim *claim, unsigned int index, const char *path, char *error, size_t size);
+
+/* Gives one path up, and removes its socket unless somebody listens there. Harmless for a number
+ * that is free. */
+void socket_claim_drop(struct socket_claim *claim, unsigned int index);
 
 /* Removes the socket files that a dead data plane has left. Errors as above. */
 int socket_claim_clear(struct socket_claim *claim, char *error, size_t size);
@@ -42,15 +57,19 @@ void socket_claim_note(struct socket_claim *claim, pid_t data_plane);
 int socket_claim_check_rights(const struct socket_claim *claim, char *error, size_t size);
 
 /*
- * The owner of the first socket's directory, to whom the sockets will belong; and the directories
- * of all paths, as given (`count` of them, in the same order).
+ * Whose the sockets will be: in a directory of root's root's and, after sudo, the group's of the
+ * user who called it; elsewhere the (first) directory's owner's and group's. And the directories of
+ * all paths, as given: socket_claim_count() of them by number, NULL for numbers that are free.
  */
 uid_t socket_claim_owner(const struct socket_claim *claim);
 gid_t socket_claim_group(const struct socket_claim *claim);
 const char *const *socket_claim_directories(const struct socket_claim *claim);
 
-/* The descriptors that a data plane must keep open: `count` of the claim's paths. */
+/* The descriptors that a data plane must keep open, by number; -1 for numbers that are free. */
 const int *socket_claim_fds(const struct socket_claim *claim);
+
+/* Numbers in use are below it. */
+unsigned int socket_claim_count(const struct socket_claim *claim);
 
 /* Removes the sockets, once the data plane is gone, and gives the claims up. NULL is allowed. */
 void socket_claim_release(struct socket_claim *claim);

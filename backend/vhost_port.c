@@ -19,8 +19,10 @@
 
 #define BIT(n) (1ULL << (n))
 
-/* Hooks get a number, not a pointer: the ports by path, and by connection. Written before the first
- * socket listens, or by the library's one thread. */
+/* Hooks get a number, not a pointer: the ports by path, and by connection. Ports come and go on a
+ * control thread while the library's serves others: `registry` guards the three tables, and is held
+ * around no call but rte_vhost_extern_callback_register(). */
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static struct vhost_port *ports[PORT_MAX];
 static struct vhost_port *by_vid[RTE_MAX_VHOST_DEVICE];
 /* A connection that came while the port still had one: see connected(). */
@@ -233,14 +235,27 @@ static enum rte_vhost_msg_result prepare(
 /* The port that a connection speaks for; NULL when it is turned away. */
 static struct vhost_port *claim(int vid)
 {
+	pthread_mutex_lock(&registry);
 	struct vhost_port *port = waiting[vid];
-	if (!port)
-		return by_vid[vid];
-	if (port->vid >= 0)
-		return NULL;
-	waiting[vid] = NULL;
-	by_vid[vid] = port;
-	port->vid = vid;
+	if (!port) {
+		port = by_vid[vid];
+	} else if (port->vid >= 0) {
+		port = NULL;
+	} else {
+		waiting[vid] = NULL;
+		by_vid[vid] = port;
+		port->vid = vid;
+	}
+	pthread_mutex_unlock(&registry);
+	return port;
+}
+
+/* The port that a connection spoke for, if it has come to that. */
+static struct vhost_port *claimed(int vid)
+{
+	pthread_mutex_lock(&registry);
+	struct vhost_port *port = by_vid[vid];
+	pthread_mutex_unlock(&registry);
 	return port;
 }
 
@@ -297,7 +312,7 @@ static void note(struct vhost_port *port, const struct vhost_message *message)
 
 static enum rte_vhost_msg_result after_message(int vid, void *data)
 {
-	struct vhost_port *port = by_vid[vid];
+	struct vhost_port *port = claimed(vid);
 	if (!port)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&port->lock);
@@ -313,14 +328,12 @@ static const struct rte_vhost_user_extern_ops hooks = {
 	.post_msg_handle = after_message,
 };
 
-static int connected(int vid)
+/* Leaves a connection with the port of that path. 0, or -1 to turn it away. */
+static int wait_at(const char *path, int vid)
 {
-	char path[UNIX_PATH_MAX] = "";
-	if (rte_vhost_get_ifname(vid, path, sizeof(path)))
-		return -1;
 	for (unsigned int i = 0; i < PORT_MAX; i++) {
 		struct vhost_port *port = ports[i];
-		if (!port || strcmp(port->path, path) != 0)
+		if (!port || port->closing || strcmp(port->path, path) != 0)
 			continue;
 		if (rte_vhost_extern_callback_register(vid, &hooks, NULL))
 			return -1;
@@ -336,10 +349,23 @@ static int connected(int vid)
 	return -1;
 }
 
+static int connected(int vid)
+{
+	char path[UNIX_PATH_MAX] = "";
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)))
+		return -1;
+	pthread_mutex_lock(&registry);
+	int result = wait_at(path, vid);
+	pthread_mutex_unlock(&registry);
+	return result;
+}
+
 static void disconnected(int vid)
 {
+	pthread_mutex_lock(&registry);
 	struct vhost_port *port = by_vid[vid];
 	waiting[vid] = NULL;
+	pthread_mutex_unlock(&registry);
 	if (!port)
 		return;
 	pthread_mutex_lock(&port->lock);
@@ -347,9 +373,11 @@ static void disconnected(int vid)
 	forget_memory(port);
 	reset_queues(port);
 	port->features = 0;
+	pthread_mutex_unlock(&port->lock);
+	pthread_mutex_lock(&registry);
 	by_vid[vid] = NULL;
 	port->vid = -1;
-	pthread_mutex_unlock(&port->lock);
+	pthread_mutex_unlock(&registry);
 }
 
 static const struct rte_vhost_device_ops device_ops = {
@@ -381,15 +409,20 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 	};
 	pthread_mutex_init(&port->lock, NULL);
 	memcpy(port->path, config->path, path_length + 1);
-	if (rte_vhost_driver_register(port->path, 0))
+	if (rte_vhost_driver_register(port->path, 0)) {
+		port->path[0] = 0;
 		return -EINVAL;
+	}
 	if (rte_vhost_driver_set_features(port->path, port->offered) ||
 		limit_protocol(port->path) ||
 		rte_vhost_driver_callback_register(port->path, &device_ops)) {
 		rte_vhost_driver_unregister(port->path);
+		port->path[0] = 0;
 		return -EINVAL;
 	}
+	pthread_mutex_lock(&registry);
 	ports[config->index] = port;
+	pthread_mutex_unlock(&registry);
 	return 0;
 }
 
@@ -407,24 +440,51 @@ int vhost_port_start(struct vhost_port *port)
 	return 0;
 }
 
+void vhost_port_close(struct vhost_port *port)
+{
+	pthread_mutex_lock(&registry);
+	port->closing = true;
+	pthread_mutex_unlock(&registry);
+	pthread_mutex_lock(&port->lock);
+	park(port);
+	pthread_mutex_unlock(&port->lock);
+}
+
+void vhost_port_look(struct vhost_port *port, struct vhost_port_state *ret_state)
+{
+	pthread_mutex_lock(&port->lock);
+	for (unsigned int i = 0; i < VHOST_QUEUES; i++)
+		ret_state->running[i] = port->queues[i].running;
+	pthread_mutex_unlock(&port->lock);
+	pthread_mutex_lock(&registry);
+	ret_state->connected = port->vid >= 0;
+	pthread_mutex_unlock(&registry);
+}
+
+/* Nothing leads to the port any more. The number of its connection may be another port's by now. */
+static void forget(struct vhost_port *port)
+{
+	pthread_mutex_lock(&registry);
+	for (unsigned int i = 0; i < RTE_MAX_VHOST_DEVICE; i++) {
+		if (by_vid[i] == port)
+			by_vid[i] = NULL;
+		if (waiting[i] == port)
+			waiting[i] = NULL;
+	}
+	ports[port->port.index] = NULL;
+	pthread_mutex_unlock(&registry);
+}
+
 void vhost_port_fini(struct vhost_port *port)
 {
 	if (!port || !port->path[0])
 		return;
 	/* The library unmaps without a word to destroy_connection: park for good first, and hold
 	 * no lock while it waits for hooks that are under way. */
-	pthread_mutex_lock(&port->lock);
-	port->closing = true;
-	park(port);
-	pthread_mutex_unlock(&port->lock);
+	vhost_port_close(port);
 	rte_vhost_driver_unregister(port->path);
 	forget_memory(port);
-	if (port->vid >= 0)
-		by_vid[port->vid] = NULL;
-	for (unsigned int i = 0; i < RTE_MAX_VHOST_DEVICE; i++)
-		if (waiting[i] == port)
-			waiting[i] = NULL;
-	ports[port->port.index] = NULL;
+	forget(port);
 	pthread_mutex_destroy(&port->lock);
 	port->path[0] = 0;
 }

@@ -102,7 +102,20 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 /* Binds and listens. 0 or -errno. */
 int vhost_port_start(struct vhost_port *port);
 
-/* Ends connections, unregisters and removes the socket. Not from a hook. */
+/* Parks both rings for good: the worker will find none. Any thread but the library's. */
+void vhost_port_close(struct vhost_port *port);
+
+/* What control knows of a port. */
+struct vhost_port_state {
+	bool connected;		    /* a front end is */
+	bool running[VHOST_QUEUES]; /* by enum vhost_queue_index */
+};
+
+/* Any thread but the worker's and the library's. */
+void vhost_port_look(struct vhost_port *port, struct vhost_port_state *ret_state);
+
+/* Ends connections, unregisters and removes the socket; the worker does not use the port any more.
+ * Not from a hook. A zeroed or NULL port is allowed. */
 void vhost_port_fini(struct vhost_port *port);
 
 /* The worker's operations (vhost_io.c). */

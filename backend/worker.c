@@ -21,6 +21,10 @@ uint64_t worker_clock_ns(void)
 void worker_send(struct worker *worker, uint16_t to, struct packet *p)
 {
 	struct outbox *box = &worker->ports[to].outbox;
+	if (__builtin_expect(!box->port, false)) {
+		forward_drop(worker, p, DROP_PORT_DOWN);
+		return;
+	}
 	if (box->count == box->held)
 		worker->filled[worker->filled_count++] = to;
 	outbox_put(box, p);
@@ -135,7 +139,7 @@ static void stop_faulty(struct worker *worker)
 {
 	__atomic_store_n(&sigbus_pending, false, __ATOMIC_RELEASE);
 	for (uint16_t i = 0; i < worker->guest_count; i++) {
-		if (!sigbus_hit(i))
+		if (!worker->ports[i].port || !sigbus_hit(i))
 			continue;
 		worker->stats->worker.sigbus++;
 		vhost_port_break((struct vhost_port *)worker->ports[i].port);
@@ -151,6 +155,10 @@ static void tick(struct worker *worker)
 static void handle_event(struct worker *worker, const struct epoll_event *event)
 {
 	uint64_t count;
+	if (event->data.u64 == WORKER_TAG_CALL) {
+		worker_call_woken(&worker->call);
+		return;
+	}
 	if (event->data.u64 == WORKER_TAG_WAKE) {
 		/* Not blocking; only this thread reads it. */
 		if (read(worker->quiesce->wake_fd, &count, sizeof(count)) < 0)
@@ -163,7 +171,7 @@ static void handle_event(struct worker *worker, const struct epoll_event *event)
 	if (index == PORT_UPLINK) {
 		worker->tap_empty = false;
 		worker->next_tap_ns = 0;
-	} else {
+	} else if (worker->ports[index].port) {
 		worker->ports[index].port->stats->kicks++;
 		/* More receive buffers: held frames are tried in the next turn anyway. */
 		if ((event->data.u64 & 0xff) == VHOST_QUEUE_RECEIVE)
@@ -246,6 +254,9 @@ void *worker_main(void *argument)
 			sleep_until_event(worker);
 		else if (worker->now_ns >= worker->next_epoll_ns)
 			poll_events(worker, 0);
+		if (__builtin_expect(
+			    __atomic_load_n(&worker->call.run, __ATOMIC_RELAXED) != NULL, false))
+			worker_call_serve(worker);
 		quiesce_point(worker->quiesce, worker->id);
 	}
 	quiesce_unregister(worker->quiesce, worker->id);

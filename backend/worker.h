@@ -29,6 +29,7 @@
 #include "backend/stats.h"
 #include "backend/tap_port.h"
 #include "backend/vhost_port.h"
+#include "backend/worker_call.h"
 #include "guest/services/arp.h"
 #include "nat/nat.h"
 
@@ -41,9 +42,10 @@
 /* Time between two ticks (expiry), while there is anything that can expire. */
 #define WORKER_TICK_NS 100000000
 
-/* epoll_event.data.u64 of the wake-up descriptor; others are vhost_port_epoll_tag(). The TAP's is
- * that of PORT_UPLINK. */
+/* epoll_event.data.u64 of the descriptors for wake-ups and for calls; others are
+ * vhost_port_epoll_tag(). The TAP's is that of PORT_UPLINK. */
 #define WORKER_TAG_WAKE UINT64_MAX
+#define WORKER_TAG_CALL (UINT64_MAX - 1)
 
 /* Frames that the NAT or the neighbour table adds in one turn. */
 #define WORKER_EXTRA 16
@@ -61,8 +63,9 @@ struct worker {
 	struct network network;
 	struct arp_host arp_own;     /* what chnet itself answers ARP for: NAT, or gateway */
 	struct arp_host arp_gateway; /* in whose name it asks */
+	struct worker_call call;     /* what other threads want done */
 	struct stats *stats;
-	uint16_t guest_count; /* guests' ports are 0 to guest_count - 1 */
+	uint16_t guest_count; /* guests' ports are below it; some may be missing */
 	struct worker_port ports[PORT_MAX];
 
 	struct l2_table *l2;		   /* which MAC lives behind which port */
@@ -96,14 +99,19 @@ int worker_new(const struct network *network, struct quiesce *quiesce, struct st
 	unsigned int guests, struct worker **ret_worker);
 void worker_free(struct worker *worker);
 
-/* Gives the worker a port, by its index. Before the thread runs. */
+/* Gives the worker a port, by its index. Before the thread runs, or in a worker_call(). */
 void worker_add_port(struct worker *worker, struct port *port);
 
 /*
  * Binds a guest's port to `mac` (NULL: any) and `ip_be` (0: any): nobody else may speak with them,
- * and it may speak with nothing else. Before the thread runs. 0, or -errno of the tables.
+ * and it may speak with nothing else. Before the thread runs, or in a worker_call(). 0, or -errno
+ * of the tables; nothing is bound then.
  */
 int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, uint32_t ip_be);
+
+/* Takes a guest's port away, with all that was bound to it, learnt at it and held for it. Its rings
+ * must be parked for good. In a worker_call(). */
+void worker_remove_port(struct worker *worker, uint16_t port);
 
 /* CLOCK_MONOTONIC, ns. */
 uint64_t worker_clock_ns(void);

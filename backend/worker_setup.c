@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Making a worker and giving it its ports: before its thread runs, so this file may allocate.
+ * Making a worker, which may allocate, and giving it ports and taking them away, which does not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -72,7 +72,12 @@ int worker_new(const struct network *network, struct quiesce *quiesce, struct st
 	worker->network = *network;
 	worker->stats = stats;
 	worker->guest_count = (uint16_t)guests;
-	int error = make_tables(worker);
+	int error = worker_call_init(&worker->call);
+	if (error) {
+		free(worker);
+		return error;
+	}
+	error = make_tables(worker);
 	if (!error && network->has_uplink)
 		error = slots_new(&worker->slots);
 	if (error) {
@@ -91,6 +96,7 @@ void worker_free(struct worker *worker)
 	neighbour_free(worker->neighbour);
 	l2_free(worker->l2);
 	slots_free(worker->slots);
+	worker_call_fini(&worker->call);
 	free(worker);
 }
 
@@ -99,15 +105,48 @@ void worker_add_port(struct worker *worker, struct port *port)
 	worker->ports[port->index].port = port;
 	worker->ports[port->index].outbox.port = port;
 	worker->ports[port->index].outbox.slots = worker->slots;
+	if (port->index != PORT_UPLINK && port->index >= worker->guest_count)
+		worker->guest_count = (uint16_t)(port->index + 1);
+}
+
+/* Gives up what a port is bound to. */
+static void unbind(struct worker *worker, uint16_t port)
+{
+	struct binding *binding = &worker->binding;
+
+	if (binding->ip_be[port])
+		neighbour_unset(worker->neighbour, binding->ip_be[port]);
+	if (binding->mac[port])
+		l2_release(worker->l2, binding->mac[port]);
+	binding_set(binding, port, 0, 0);
 }
 
 int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, uint32_t ip_be)
 {
 	uint64_t address = mac ? ethernet_load(mac) : 0;
 	int error = binding_set(&worker->binding, port, address, ip_be);
-	if (!error && mac)
+	if (error)
+		return error;
+	if (mac)
 		error = l2_reserve(worker->l2, address, port);
 	if (!error && mac && ip_be)
 		error = neighbour_set_static(worker->neighbour, ip_be, address, port);
+	if (error)
+		unbind(worker, port);
 	return error;
+}
+
+void worker_remove_port(struct worker *worker, uint16_t port)
+{
+	struct worker_port *gone = &worker->ports[port];
+
+	worker->held_count -= gone->outbox.held != 0;
+	outbox_clear(&gone->outbox);
+	for (uint16_t slot = 0; gone->active && slot < worker->active_count; slot++)
+		if (worker->active[slot] == port)
+			worker->active[slot--] = worker->active[--worker->active_count];
+	*gone = (struct worker_port){0};
+	unbind(worker, port);
+	l2_forget_port(worker->l2, port);
+	neighbour_forget_port(worker->neighbour, port);
 }

@@ -185,7 +185,8 @@ class Chnet(Backend):
         return self.setup.chnet
 
     def spawn_with(self, ready_fd, extra=()):
-        command = [self.program(), "--uplink", "none", "--ready-fd", str(ready_fd)]
+        command = [self.program(), "--uplink", "none", "--ready-fd", str(ready_fd),
+                   "--name", f"bench-{os.getpid()}-{self.name}"]
         for path in self.sockets():
             command += ["--socket", path]
         self.spawn(command + list(extra), pass_fds=[ready_fd], stdin=subprocess.DEVNULL)

@@ -43,11 +43,15 @@ const char *backend_process_unusable(void)
 /* In the child. Does not return. */
 static void run(const char *const arguments[], int ready_fd, int error_fd)
 {
-	const char *argv[ARGUMENTS_MAX + 4];
-	char number[16];
+	const char *argv[ARGUMENTS_MAX + 6];
+	char number[16], name[32];
 	int count = 0;
 
 	argv[count++] = getenv(PATH_VARIABLE);
+	/* Tests run side by side, and a network has its name for itself. */
+	snprintf(name, sizeof(name), "frontend-%d", getpid());
+	argv[count++] = "--name";
+	argv[count++] = name;
 	for (int i = 0; arguments[i] && count < ARGUMENTS_MAX; i++)
 		argv[count++] = arguments[i];
 	snprintf(number, sizeof(number), "%d", ready_fd);

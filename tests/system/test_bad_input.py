@@ -114,7 +114,7 @@ def busy_name():
     return vhost.lines[0]
 
 
-@lab.test("a second start on the same socket, or the same TAP, is refused, and the first goes on")
+@lab.test("a second start on the same socket, name or TAP is refused, and the first goes on")
 def twice():
     first = Vhost(*sockets(1)).ready()
     before = lab.host_state()
@@ -123,7 +123,10 @@ def twice():
     for arguments, says in (
             (("--socket", path, "--tap", "tap1", "--host-ip", "172.17.0.1/24"),
              rf"{path}.*(in use|another|running|already)"),
-            ((*GOOD, "--host-ip", "172.17.0.1/24"), r"tap0.*(in use|exists)")):
+            ((*GOOD, "--tap", "tap1", "--host-ip", "172.17.0.1/24"),
+             r"/run/chnet/default\.sock.*another chnet-vhost"),
+            ((*GOOD, "--name", "second", "--host-ip", "172.17.0.1/24"),
+             r"tap0.*(in use|exists)")):
         second = Vhost(*arguments, name="second")
         lab.expect(second.wait(10) > 0, "it started")
         lab.expect(len(second.lines) == 1 and re.search(says, second.lines[0]), f"{second.lines}")

@@ -66,7 +66,6 @@ static pid_t start(int (*run)(const struct dataplane_config *), const int *tap_f
 		.dataplane = {.tap_fds = tap_fds, .tap_offloads = 7},
 		.tap_count = tap_count,
 		.claim = claim,
-		.socket_count = 1,
 	};
 
 	assert_int_equal(child_start(&config, &pid, ready_fd), 0);

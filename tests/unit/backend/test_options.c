@@ -224,8 +224,8 @@ static void test_help_and_version(void **state)
 		"other [600]", "syn-hold [6]", "--sessions-per-guest N",
 		"--new-sessions-per-guest N", "[10000]", "--log-sessions ",
 		"--outside-ports LOW-HIGH", "--forward tcp|udp:[ADDRESS:]PORT", "--name NET",
-		"--ready-fd N", "--log-level LEVEL", "--help", "--version", "TAP_NAME", "HOST_IP",
-		"GUEST_IP", "GUEST_MAC", "Examples:"};
+		"--api PATH", "--ready-fd N", "--log-level LEVEL", "--help", "--version",
+		"TAP_NAME", "HOST_IP", "GUEST_IP", "GUEST_MAC", "Examples:"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_non_null(strstr(text, names[i]));
 	/* 80 columns. */

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counters are read from the memory that the worker writes; what else is the worker's is read in
+ * bounded pieces by worker_call(). Changes go to the monitor first, which keeps what the next data
+ * plane starts with, and are then made here; when that fails, the monitor takes its part back.
+ */
+#include "backend/api_network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_log.h>
+
+#include "backend/control_line.h"
+#include "backend/log.h"
+#include "backend/options_change.h"
+
+static bool has_nat(const struct api_view *view)
+{
+	return view->worker->nat != NULL;
+}
+
+static const char *nat_kind(const struct api_view *view)
+{
+	if (!view->worker->network.has_uplink)
+		return "none";
+	return has_nat(view) ? "user" : "kernel";
+}
+
+static int status(void *context, struct api_status *ret_status, char *error)
+{
+	const struct api_view *view = context;
+	const struct dataplane_config *config = view->config;
+	const struct options *options = &view->guests->options;
+	const struct network *network = &view->worker->network;
+	struct control_answer answer = {.text = ""};
+
+	if (config->control_fd >= 0) {
+		int result = control_line_ask(config->control_fd, CONTROL_EGRESS, 0, NULL, &answer,
+			error, API_ERROR_CAPACITY);
+		if (result)
+			return result;
+	}
+	*ret_status = (struct api_status){
+		.name = options->name,
+		.version = CHNET_VERSION,
+		.uplink = network->has_uplink ? "tap" : "none",
+		.nat = nat_kind(view),
+		.tap = network->has_uplink ? options->tap : NULL,
+		.gateway_be = network->gateway_be,
+		.prefix = network->prefix,
+		.outside_be = has_nat(view) ? network->outside_be : 0,
+		.workers = 1,
+		.pid = getpid(),
+		.monitor_pid = getppid(),
+		.restarts = config->restarts,
+		.uptime_s = (worker_clock_ns() - config->started_ns) / 1000000000,
+		.sessions = __atomic_load_n(&config->stats->nat.sessions_live, __ATOMIC_RELAXED),
+		.sessions_max = has_nat(view) ? options->sessions : 0,
+	};
+	snprintf(ret_status->egress, sizeof(ret_status->egress), "%.15s", answer.text);
+	return 0;
+}
+
+static const char *profile_name(enum options_profile profile)
+{
+	switch (profile) {
+	case OPTIONS_PROFILE_AUTO:
+		return "auto";
+	case OPTIONS_PROFILE_REDOX:
+		return "redox";
+	case OPTIONS_PROFILE_FULL:
+		return "full";
+	}
+	return "auto";
+}
+
+static int port(void *context, unsigned int from, struct api_port *ret_port)
+{
+	const struct api_view *view = context;
+	const struct options *options = &view->guests->options;
+
+	while (from < options->socket_count && !options_change_has_socket(options, from))
+		from++;
+	if (from >= options->socket_count)
+		return -ENOENT;
+	const struct options_socket *socket = &options->sockets[from];
+	const struct port_stats *stats = &view->config->stats->ports[from];
+	struct vhost_port_state state;
+	vhost_port_look(&view->guests->ports[from], &state);
+	*ret_port = (struct api_port){
+		.port = from,
+		.socket = socket->path,
+		.has_mac = socket->has_mac,
+		.ip_be = socket->ip_be,
+		.profile = profile_name(socket->profile),
+		.ctrl_vq = socket->ctrl_vq,
+		.connected = state.connected,
+		.receiving = state.running[VHOST_QUEUE_RECEIVE],
+		.sending = state.running[VHOST_QUEUE_TRANSMIT],
+		.rx_packets = __atomic_load_n(&stats->rx_packets, __ATOMIC_RELAXED),
+		.rx_bytes = __atomic_load_n(&stats->rx_bytes, __ATOMIC_RELAXED),
+		.tx_packets = __atomic_load_n(&stats->tx_packets, __ATOMIC_RELAXED),
+		.tx_bytes = __atomic_load_n(&stats->tx_bytes, __ATOMIC_RELAXED),
+		.drops = stats_drops(stats),
+	};
+	memcpy(ret_port->mac, socket->mac, sizeof(ret_port->mac));
+	return 0;
+}
+
+static int no_monitor(char *error)
+{
+	snprintf(error, API_ERROR_CAPACITY, "this data plane has no monitor to change anything");
+	return -EOPNOTSUPP;
+}
+
+/* The monitor forgets a port, and what it still holds for it. */
+static void let_go(const struct dataplane_config *config, unsigned int number)
+{
+	char error[API_ERROR_CAPACITY];
+
+	if (control_line_ask(config->control_fd, CONTROL_PORT_GONE, number, NULL, NULL, error,
+		    sizeof(error)))
+		log_warning("port %u: its socket cannot be given up: %s", number, error);
+}
+
+static int port_add(void *context, const char *spec, unsigned int *ret_port, char *error)
+{
+	struct api_view *view = context;
+	const struct dataplane_config *config = view->config;
+	struct control_answer answer;
+	char ignored[API_ERROR_CAPACITY];
+
+	if (config->control_fd < 0)
+		return no_monitor(error);
+	int result = control_line_ask(
+		config->control_fd, CONTROL_PORT_ADD, 0, spec, &answer, error, API_ERROR_CAPACITY);
+	if (result)
+		return result;
+	result = guests_add(view->guests, answer.text, answer.number, error, API_ERROR_CAPACITY);
+	if (!result) {
+		*ret_port = answer.number;
+		return 0;
+	}
+	if (control_line_ask(config->control_fd, CONTROL_PORT_REMOVE, answer.number, NULL, NULL,
+		    ignored, sizeof(ignored)) == 0)
+		let_go(config, answer.number);
+	return result;
+}
+
+static int port_remove(void *context, unsigned int number, char *error)
+{
+	struct api_view *view = context;
+	const struct dataplane_config *config = view->config;
+
+	if (config->control_fd < 0)
+		return no_monitor(error);
+	int result = control_line_ask(config->control_fd, CONTROL_PORT_REMOVE, number, NULL, NULL,
+		error, API_ERROR_CAPACITY);
+	if (result)
+		return result;
+	if (options_change_has_socket(&view->guests->options, number))
+		guests_remove(view->guests, number);
+	let_go(config, number);
+	return 0;
+}
+
+/* A piece of the table, copied by the worker. */
+struct piece {
+	uint32_t cursor;
+	uint32_t count;
+	uint64_t now_ns;
+	struct nat_flow flows[NAT_FLOW_STEPS / 4];
+};
+#define PIECE_MAX (sizeof(((struct piece *)0)->flows) / sizeof(struct nat_flow))
+
+static void copy_piece(struct worker *worker, void *argument)
+{
+	struct piece *piece = argument;
+
+	piece->count =
+		nat_flow_list(worker->nat, worker->now_ns, &piece->cursor, piece->flows, PIECE_MAX);
+}
+
+static struct api_flow show_flow(const struct nat_flow *flow)
+{
+	return (struct api_flow){
+		.number = flow->number,
+		.protocol = flow->protocol,
+		.inbound = flow->inbound,
+		.state = flow->state,
+		.guest_be = flow->inside_be,
+		.outside_be = flow->outside_be,
+		.remote_be = flow->remote_be,
+		.guest_port = ntohs(flow->inside_port_be),
+		.outside_port = ntohs(flow->outside_port_be),
+		.remote_port = ntohs(flow->remote_port_be),
+		.bytes_out = flow->bytes_out,
+		.bytes_in = flow->bytes_in,
+		.age_s = flow->age_s,
+		.expires_s = (int64_t)flow->left_s,
+	};
+}
+
+static int flows(void *context, uint32_t *cursor, struct api_flow shown[], unsigned int max,
+	unsigned int *ret_count, char *error)
+{
+	const struct api_view *view = context;
+	struct piece piece = {.cursor = *cursor};
+
+	if (!has_nat(view)) {
+		snprintf(error, API_ERROR_CAPACITY,
+			"this network has no user-space NAT, so there are no flows to show");
+		return -EOPNOTSUPP;
+	}
+	worker_call(view->worker, copy_piece, &piece);
+	uint32_t count = piece.count < max ? piece.count : max;
+	for (uint32_t i = 0; i < count; i++)
+		shown[i] = show_flow(&piece.flows[i]);
+	*cursor = count < piece.count ? piece.flows[count].number : piece.cursor;
+	*ret_count = count;
+	return 0;
+}
+
+static int forward(void *context, unsigned int number, char spec[API_SPEC_CAPACITY])
+{
+	const struct api_view *view = context;
+	const struct options *options = &view->guests->options;
+
+	if (number >= options->forward_count)
+		return -ENOENT;
+	_Static_assert(API_SPEC_CAPACITY >= OPTIONS_FORWARD_TEXT, "a forward fits");
+	options_show_forward(&options->forwards[number], spec);
+	return 0;
+}
+
+static int forward_add(void *context, const char *spec, char *error)
+{
+	const struct api_view *view = context;
+
+	if (view->config->control_fd < 0)
+		return no_monitor(error);
+	return control_line_ask(view->config->control_fd, CONTROL_FORWARD_ADD, 0, spec, NULL, error,
+		API_ERROR_CAPACITY);
+}
+
+static int forward_remove(void *context, const char *spec, char *error)
+{
+	const struct api_view *view = context;
+
+	if (view->config->control_fd < 0)
+		return no_monitor(error);
+	return control_line_ask(view->config->control_fd, CONTROL_FORWARD_REMOVE, 0, spec, NULL,
+		error, API_ERROR_CAPACITY);
+}
+
+struct list {
+	struct api_counter *counters;
+	size_t max;
+	size_t count;
+};
+
+static void append(void *context, const struct stats_counter *counter)
+{
+	struct list *list = context;
+
+	if (list->count < list->max)
+		list->counters[list->count] = (struct api_counter){
+			.group = counter->group,
+			.port = counter->port,
+			.name = counter->name,
+			.drop = counter->drop,
+			.gauge = counter->gauge,
+			.value = counter->value,
+		};
+	list->count++;
+}
+
+static size_t counters(void *context, struct api_counter list[], size_t max)
+{
+	const struct api_view *view = context;
+	const struct options *options = &view->guests->options;
+	struct list filled = {.counters = list, .max = max};
+	struct stats_shown shown = {
+		.nat = has_nat(view),
+		.uplink = view->worker->network.has_uplink,
+	};
+
+	for (unsigned int i = 0; i < options->socket_count; i++)
+		if (options_change_has_socket(options, i))
+			shown.ports |= UINT64_C(1) << i;
+	stats_walk(view->config->stats, &shown, append, &filled);
+	return filled.count;
+}
+
+static const char *log_level(void *context)
+{
+	return log_level_name(log_get_level());
+}
+
+static int log_level_set(void *context, const char *name, char *error)
+{
+	const struct api_view *view = context;
+	enum log_level level;
+
+	if (view->config->control_fd < 0)
+		return no_monitor(error);
+	int result = control_line_ask(view->config->control_fd, CONTROL_LOG_LEVEL, 0, name, NULL,
+		error, API_ERROR_CAPACITY);
+	if (result || log_level_parse(name, &level) < 0)
+		return result;
+	log_set_level(level);
+	rte_log_set_global_level(level >= LOG_LEVEL_DEBUG ? RTE_LOG_DEBUG : RTE_LOG_ERR);
+	return 0;
+}
+
+struct api_network api_network_of(struct api_view *view)
+{
+	static const struct api_ops ops = {
+		.status = status,
+		.port = port,
+		.port_add = port_add,
+		.port_remove = port_remove,
+		.flows = flows,
+		.forward = forward,
+		.forward_add = forward_add,
+		.forward_remove = forward_remove,
+		.counters = counters,
+		.log_level = log_level,
+		.log_level_set = log_level_set,
+	};
+
+	return (struct api_network){.ops = &ops, .context = view};
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend/change.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backend/log.h"
+#include "backend/options_change.h"
+#include "control/host/host.h"
+
+#define TEXT(answer) (answer)->text, sizeof((answer)->text)
+
+static int refuse(struct control_answer *answer, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static int refuse(struct control_answer *answer, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(answer->text, sizeof(answer->text), format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+static bool is_same_directory(const struct stat *status, const char *path)
+{
+	struct stat other;
+
+	return stat(path, &other) == 0 && other.st_dev == status->st_dev &&
+	       other.st_ino == status->st_ino;
+}
+
+/* Whether the data plane's sandbox lets it make a socket there. */
+static bool may_bind(const struct foundation *foundation, const char *path)
+{
+	char directory[OPTIONS_PATH_CAPACITY];
+	const char *slash = strrchr(path, '/');
+	struct stat status;
+
+	if (!slash || path[0] != '/')
+		return false;
+	snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path),
+		path);
+	if (stat(directory, &status) < 0)
+		return false;
+	for (unsigned int i = 0; i < foundation->directory_count; i++)
+		if (is_same_directory(&status, foundation->directories[i]))
+			return true;
+	return false;
+}
+
+/* Puts a path of our own in front of settings that have none. False when there is no room. */
+static bool complete(struct change *change, const char *text, char spec[CONTROL_REQUEST_TEXT])
+{
+	int length = text[0] == ',' ? snprintf(spec, CONTROL_REQUEST_TEXT, "%s/port%u.sock%s",
+					      change->foundation->ports_directory.path,
+					      change->serial, text[1] ? text : "")
+				    : snprintf(spec, CONTROL_REQUEST_TEXT, "%s", text);
+
+	return length < CONTROL_REQUEST_TEXT;
+}
+
+static int port_add(
+	struct change *change, const struct control_request *request, struct control_answer *answer)
+{
+	struct foundation *foundation = change->foundation;
+	char spec[CONTROL_REQUEST_TEXT];
+	unsigned int index;
+
+	if (!complete(change, request->text, spec))
+		return refuse(answer, -EINVAL, "the settings of the port are too long");
+	int error = options_change_add_socket(change->options, spec, &index, TEXT(answer));
+	if (error)
+		return error;
+	const char *path = change->options->sockets[index].path;
+	if (change->leaving[index])
+		error = refuse(answer, -EBUSY, "port %u is still being taken away", index);
+	else if (!may_bind(foundation, path))
+		error = refuse(answer, -EPERM,
+			"socket %s: a running network makes sockets only in %s and in the "
+			"directories of the sockets that it was started with; write an absolute "
+			"path",
+			path, foundation->ports_directory.path);
+	else
+		error = socket_claim_add(foundation->claim, index, path, TEXT(answer));
+	if (error) {
+		options_change_remove_socket(change->options, index);
+		return error;
+	}
+	change->serial++;
+	answer->number = index;
+	snprintf(answer->text, sizeof(answer->text), "%s", spec);
+	log_info("port %u added: socket %s", index, path);
+	return 0;
+}
+
+static int port_remove(
+	struct change *change, const struct control_request *request, struct control_answer *answer)
+{
+	if (!options_change_has_socket(change->options, request->number))
+		return refuse(answer, -ENOENT, "there is no port %u", request->number);
+	log_info("port %u removed: socket %s", request->number,
+		change->options->sockets[request->number].path);
+	options_change_remove_socket(change->options, request->number);
+	change->leaving[request->number] = true;
+	return 0;
+}
+
+static void forget(struct change *change, unsigned int index)
+{
+	socket_claim_drop(change->foundation->claim, index);
+	change->leaving[index] = false;
+}
+
+static int port_gone(
+	struct change *change, const struct control_request *request, struct control_answer *answer)
+{
+	if (request->number >= OPTIONS_SOCKETS_MAX || !change->leaving[request->number])
+		return refuse(answer, -ENOENT, "port %u is not leaving", request->number);
+	forget(change, request->number);
+	return 0;
+}
+
+static int forward_add(
+	struct change *change, const struct control_request *request, struct control_answer *answer)
+{
+	return refuse(answer, -EOPNOTSUPP,
+		"forwards cannot be changed while a network runs: start it with --forward");
+}
+
+static int forward_remove(
+	struct change *change, const struct control_request *request, struct control_answer *answer)
+{
+	return forward_add(change, request, answer);
+}
+
+static int log_level(
+	struct change *change, const struct control_request *request, struct control_answer *answer)
+{
+	enum log_level level;
+
+	if (log_level_parse(request->text, &level) < 0)
+		return refuse(answer, -EINVAL,
+			"'%s' is no level: take error, warning, info or debug", request->text);
+	change->options->log_level = level;
+	log_set_level(level);
+	return 0;
+}
+
+static int egress(
+	struct change *change, const struct control_request *request, struct control_answer *answer)
+{
+	const struct host *host = change->foundation->host;
+
+	snprintf(answer->text, sizeof(answer->text), "%s", host ? host_egress(host) : "");
+	return 0;
+}
+
+static int (*const kinds[])(struct change *change, const struct control_request *request,
+	struct control_answer *answer) = {
+	[CONTROL_PORT_ADD] = port_add,
+	[CONTROL_PORT_REMOVE] = port_remove,
+	[CONTROL_PORT_GONE] = port_gone,
+	[CONTROL_FORWARD_ADD] = forward_add,
+	[CONTROL_FORWARD_REMOVE] = forward_remove,
+	[CONTROL_LOG_LEVEL] = log_level,
+	[CONTROL_EGRESS] = egress,
+};
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONTROL_KIND_COUNT, "all kinds are answered");
+
+void change_answer(
+	struct change *change, const struct control_request *request, struct control_answer *answer)
+{
+	*answer = (struct control_answer){0};
+	if (request->kind >= CONTROL_KIND_COUNT ||
+		memchr(request->text, 0, sizeof(request->text)) == NULL)
+		answer->error = refuse(answer, -EINVAL, "the monitor does not know such a request");
+	else
+		answer->error = kinds[request->kind](change, request, answer);
+}
+
+void change_forget_leaving(struct change *change)
+{
+	for (unsigned int i = 0; i < OPTIONS_SOCKETS_MAX; i++)
+		if (change->leaving[i])
+			forget(change, i);
+}

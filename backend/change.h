@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The monitor's answers to control_message.h: changes to the configuration of a running network,
+ * and to what of it needs rights. Each is made whole or not at all.
+ */
+#pragma once
+
+#include "backend/control_message.h"
+#include "backend/foundation.h"
+#include "backend/options.h"
+
+struct change {
+	struct options *options; /* what the next data plane starts with */
+	struct foundation *foundation;
+	unsigned int serial;		   /* ports added so far: the names of their sockets */
+	bool leaving[OPTIONS_SOCKETS_MAX]; /* no longer configured, still claimed */
+};
+
+/* Carries a request out. `request` may hold anything; `answer` is always filled in. */
+void change_answer(struct change *change, const struct control_request *request,
+	struct control_answer *answer);
+
+/* No data plane serves the ports that are leaving any more: gives their sockets up. */
+void change_forget_leaving(struct change *change);
