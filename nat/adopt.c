@@ -74,6 +74,7 @@ static void adopt_mappings(struct nat *nat)
 		mapping_table_adopt(table, i, keep);
 		if (!keep)
 			continue;
+		guests_of(&nat->guests, m->inside_be)->mappings[space]++;
 		m->flags = forward_owns_port(&nat->forwards, space, port) ? MAPPING_STATIC : 0;
 		ports_take(&nat->ports, space, port);
 	}

@@ -11,6 +11,7 @@
 struct tally {
 	uint32_t *mappings;    /* sessions of each mapping */
 	uint32_t *guests;      /* sessions of each guest */
+	uint32_t *ports;       /* mappings of each guest, by enum port_space */
 	uint32_t *permissions; /* references to each permission */
 	uint32_t *overflow;    /* of each bucket */
 	uint32_t sessions;
@@ -22,17 +23,20 @@ static bool tally_init(struct tally *tally, const struct nat *nat)
 	*tally = (struct tally){
 		.mappings = calloc(nat->mappings.capacity, sizeof(uint32_t)),
 		.guests = calloc((size_t)nat->guests.host_mask + 1, sizeof(uint32_t)),
+		.ports = calloc(
+			((size_t)nat->guests.host_mask + 1) * PORT_SPACE_COUNT, sizeof(uint32_t)),
 		.permissions = calloc(nat->permissions.capacity, sizeof(uint32_t)),
 		.overflow = calloc(nat->sessions.mask + 1, sizeof(uint32_t)),
 	};
-	return tally->mappings != NULL && tally->guests != NULL && tally->permissions != NULL &&
-	       tally->overflow != NULL;
+	return tally->mappings != NULL && tally->guests != NULL && tally->ports != NULL &&
+	       tally->permissions != NULL && tally->overflow != NULL;
 }
 
 static void tally_fini(struct tally *tally)
 {
 	free(tally->mappings);
 	free(tally->guests);
+	free(tally->ports);
 	free(tally->permissions);
 	free(tally->overflow);
 }
@@ -132,6 +136,14 @@ static const char *check_index(const struct nat *nat, const struct tally *tally)
 	return entries == 2 * table->live ? NULL : "the index has dead entries";
 }
 
+static uint32_t *ports_of_guest(
+	const struct nat *nat, const struct tally *tally, uint32_t inside_be, uint8_t space)
+{
+	size_t guest = ntohl(inside_be) & nat->guests.host_mask;
+
+	return &tally->ports[guest * PORT_SPACE_COUNT + space];
+}
+
 static const char *check_mapping(const struct nat *nat, const struct tally *tally, uint32_t mapping)
 {
 	const struct mapping *m = &nat->mappings.records[mapping];
@@ -163,6 +175,8 @@ static const char *check_mappings(const struct nat *nat, const struct tally *tal
 
 		if (table->records[i].commit == MAPPING_LIVE) {
 			live++;
+			++*ports_of_guest(
+				nat, tally, table->records[i].inside_be, table->records[i].space);
 			error = check_mapping(nat, tally, i);
 		}
 		if (error != NULL)
@@ -193,6 +207,15 @@ static uint32_t count_by_port(const struct mapping_table *table)
 	return entries;
 }
 
+static uint32_t count_available(const struct ports *ports, enum port_space space)
+{
+	uint32_t available = 0;
+
+	for (uint32_t port = ports->low; port <= ports->high; port++)
+		available += !ports_is_taken(ports, space, (uint16_t)port);
+	return available;
+}
+
 /* Every mapping's port is marked (check_mapping), and no more ports than those of mappings and
  * forwards. */
 static const char *check_ports(const struct nat *nat)
@@ -213,6 +236,10 @@ static const char *check_ports(const struct nat *nat)
 	for (uint32_t i = 0; i < FORWARD_MAX; i++)
 		if (nat->forwards.records[i].commit == FORWARD_LIVE)
 			owned += nat->forwards.records[i].forward.count;
+	for (int space = 0; space < PORT_SPACE_COUNT; space++)
+		if (nat->ports.available[space] !=
+			count_available(&nat->ports, (enum port_space)space))
+			return "free ports are counted wrong";
 	if (marked != owned)
 		return "ports are marked as taken that nobody owns";
 	return entries == table->live ? NULL : "an outside port leads to no mapping";
@@ -223,6 +250,11 @@ static const char *check_counts(const struct nat *nat, const struct tally *tally
 	for (uint32_t i = 0; i <= nat->guests.host_mask; i++)
 		if (nat->guests.table[i].sessions != tally->guests[i])
 			return "a guest's sessions are counted wrong";
+	for (uint32_t i = 0; i <= nat->guests.host_mask; i++)
+		if (memcmp(nat->guests.table[i].mappings,
+			    &tally->ports[(size_t)i * PORT_SPACE_COUNT],
+			    sizeof(nat->guests.table[i].mappings)) != 0)
+			return "a guest's mappings are counted wrong";
 	for (uint32_t i = 0; i < nat->permissions.high; i++)
 		if (nat->permissions.records[i].sessions != tally->permissions[i])
 			return "a permission's sessions are counted wrong";

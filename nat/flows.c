@@ -40,15 +40,46 @@ enum session_state flows_first_state(enum flow_direction direction, uint8_t prot
 	}
 }
 
-/* A new mapping's outside port, host byte order. 0 or negative errno. */
-static int choose_port(
-	struct nat *nat, enum port_space space, uint16_t inside_port, uint16_t *ret_port)
+/* Whether the guest has less than its share of the space's outside ports, or gave one back just now
+ * when expired sessions were closed. True when there are none to share. */
+static bool has_share_of_ports(struct nat *nat, enum port_space space, uint32_t inside_be)
 {
-	if (space != PORT_SPACE_OTHER)
-		return ports_choose(&nat->ports, space, inside_port, &nat->random, ret_port);
-	if (ports_is_taken(&nat->ports, space, inside_port))
-		return -EBUSY;
-	*ret_port = inside_port;
+	const uint32_t *held = &guests_of(&nat->guests, inside_be)->mappings[space];
+	const uint32_t *available = &nat->ports.available[space];
+	uint32_t before = *held;
+
+	if (guests_is_fair(before, *available, GUESTS_SHARE_OUT))
+		return true;
+	expire_reclaim(nat);
+	return *held < before || *available == 0 ||
+	       guests_is_fair(before, *available, GUESTS_SHARE_OUT);
+}
+
+/* A new mapping's outside port, host byte order. 0 or negative errno. */
+static int choose_port(struct nat *nat, enum port_space space, uint32_t inside_be,
+	uint16_t inside_port, uint16_t *ret_port)
+{
+	if (space == PORT_SPACE_OTHER) {
+		if (ports_is_taken(&nat->ports, space, inside_port))
+			return -EBUSY;
+		*ret_port = inside_port;
+		return 0;
+	}
+	if (!has_share_of_ports(nat, space, inside_be))
+		return -EDQUOT;
+	return ports_choose(&nat->ports, space, inside_port, &nat->random, ret_port);
+}
+
+static int insert_mapping(struct nat *nat, enum port_space space, uint32_t inside_be,
+	uint16_t inside_port_be, uint16_t outside_port_be, uint8_t flags, uint32_t *ret_mapping)
+{
+	int ret = mapping_insert(&nat->mappings, space, inside_be, inside_port_be, outside_port_be,
+		flags, ret_mapping);
+
+	if (ret < 0)
+		return ret;
+	guests_of(&nat->guests, inside_be)->mappings[space]++;
+	nat_count(&nat->counters->mappings_live, 1);
 	return 0;
 }
 
@@ -68,32 +99,24 @@ int flows_mapping(struct nat *nat, enum port_space space, uint32_t inside_be,
 		return flows_static_mapping(
 			nat, space, inside_be, inside_port_be, htons(port), ret_mapping);
 
-	ret = choose_port(nat, space, inside_port, &port);
+	ret = choose_port(nat, space, inside_be, inside_port, &port);
 	if (ret < 0 && expire_reclaim(nat))
-		ret = choose_port(nat, space, inside_port, &port);
+		ret = choose_port(nat, space, inside_be, inside_port, &port);
 	if (ret < 0)
 		return ret;
-	ret = mapping_insert(
-		&nat->mappings, space, inside_be, inside_port_be, htons(port), 0, ret_mapping);
-	if (ret < 0)
-		return ret;
-	ports_take(&nat->ports, space, port);
-	nat_count(&nat->counters->mappings_live, 1);
-	return 0;
+	ret = insert_mapping(nat, space, inside_be, inside_port_be, htons(port), 0, ret_mapping);
+	if (ret == 0)
+		ports_take(&nat->ports, space, port);
+	return ret;
 }
 
 int flows_static_mapping(struct nat *nat, enum port_space space, uint32_t inside_be,
 	uint16_t inside_port_be, uint16_t outside_port_be, uint32_t *ret_mapping)
 {
-	int ret;
-
 	if (mapping_find_outside(&nat->mappings, space, outside_port_be) != MAPPING_NONE)
 		return -EADDRNOTAVAIL;
-	ret = mapping_insert(&nat->mappings, space, inside_be, inside_port_be, outside_port_be,
+	return insert_mapping(nat, space, inside_be, inside_port_be, outside_port_be,
 		MAPPING_STATIC, ret_mapping);
-	if (ret == 0)
-		nat_count(&nat->counters->mappings_live, 1);
-	return ret;
 }
 
 void flows_release_mapping(struct nat *nat, uint32_t mapping)
@@ -104,6 +127,7 @@ void flows_release_mapping(struct nat *nat, uint32_t mapping)
 
 	if (m->sessions > 0)
 		return;
+	guests_of(&nat->guests, m->inside_be)->mappings[space]--;
 	mapping_remove(&nat->mappings, mapping);
 	if (!forward_owns_port(&nat->forwards, space, port))
 		ports_give(&nat->ports, space, port);
@@ -181,17 +205,32 @@ static int make_room(struct nat *nat, const struct session *s, enum flow_directi
 	return 0;
 }
 
+/* The same for records of the session table. */
+static bool has_share_of_sessions(struct nat *nat, const struct session *s)
+{
+	const uint32_t *held = &guests_of(&nat->guests, s->inside_be)->sessions;
+	const struct session_table *table = &nat->sessions;
+	uint32_t share = s->flags & SESSION_INBOUND ? GUESTS_SHARE_IN : GUESTS_SHARE_OUT;
+	uint32_t before = *held;
+
+	if (guests_is_fair(before, table->capacity - table->live, share))
+		return true;
+	expire_reclaim(nat);
+	return *held < before || table->live == table->capacity ||
+	       guests_is_fair(before, table->capacity - table->live, share);
+}
+
 static int insert(struct nat *nat, const struct session *s, uint32_t *ret_record)
 {
-	int ret = guests_admit(&nat->guests, s->inside_be, nat->now_ns);
+	int ret = -EDQUOT;
 
+	if (has_share_of_sessions(nat, s))
+		ret = guests_admit(&nat->guests, s->inside_be, nat->now_ns);
 	if (ret == 0)
 		ret = make_room(nat, s, FLOW_OUT);
 	if (ret == 0)
 		ret = make_room(nat, s, FLOW_IN);
 	if (ret == 0)
-		ret = session_insert(&nat->sessions, s, ret_record);
-	if (ret == -ENOSPC && expire_reclaim(nat))
 		ret = session_insert(&nat->sessions, s, ret_record);
 	return ret;
 }

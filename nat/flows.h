@@ -18,8 +18,9 @@ enum session_state flows_first_state(enum flow_direction direction, uint8_t prot
  * The mapping of an inside address and port; makes one, with an outside port by the rules of
  * ports.h, when there is none. For protocols
  * without ports the inside port is the protocol number. Returns 0 and *ret_mapping; -EADDRNOTAVAIL
- * (no port), -EBUSY (a protocol without ports has another user), -ENOSPC (table full). A new one
- * has no sessions: flows_open() or flows_release_mapping() must follow.
+ * (no port), -EDQUOT (the guest has its share of them), -EBUSY (a protocol without ports has
+ * another user), -ENOSPC (table full). A new one has no sessions: flows_open() or
+ * flows_release_mapping() must follow.
  */
 int flows_mapping(struct nat *nat, enum port_space space, uint32_t inside_be,
 	uint16_t inside_port_be, uint32_t *ret_mapping);

@@ -7,7 +7,6 @@
 #include "nat/burst.h"
 #include "nat/table_memory.h"
 
-#define IPV4_ID 4
 #define IPV4_FRAGMENT 6
 #define MORE_FRAGMENTS 0x2000
 #define OFFSET_MASK 0x1fff
@@ -130,17 +129,6 @@ static bool has_valid_length(const struct packet *p)
 	return data_length(p) > 0 && (!more || data_length(p) % 8 == 0);
 }
 
-static void replace_id(struct packet *p, enum flow_direction direction, uint16_t id_be)
-{
-	uint8_t *ip = p->head + p->l3_offset;
-
-	if (direction != FLOW_OUT)
-		return;
-	store16(ip + IPV4_CHECKSUM,
-		checksum_update16(load16(ip + IPV4_CHECKSUM), load16(ip + IPV4_ID), id_be));
-	store16(ip + IPV4_ID, id_be);
-}
-
 /* A later fragment of a known datagram. `d` may be a copy. */
 static enum nat_verdict pass_later(
 	struct nat *nat, const struct fragment_datagram *d, struct packet *p)
@@ -148,6 +136,7 @@ static enum nat_verdict pass_later(
 	enum flow_direction direction = (enum flow_direction)d->direction;
 	uint32_t record;
 	struct session *s;
+	bool too_long;
 
 	if (offset_of(p) < d->first_end)
 		return nat_refuse(nat, p, NAT_DROP_FRAGMENT);
@@ -156,10 +145,18 @@ static enum nat_verdict pass_later(
 	if (record == SESSION_NONE || nat_is_expired(nat, &nat->sessions.records[record]))
 		return nat_refuse(nat, p, NAT_DROP_NO_SESSION);
 	s = &nat->sessions.records[record];
-	replace_id(p, direction, d->new_id_be);
+	too_long = mtu_is_exceeded(nat, p, direction) &&
+		   (direction == FLOW_IN || !(s->flags & SESSION_HAIRPIN));
+	if (too_long && mtu_refuses(nat, p, direction))
+		return nat_refuse(nat, p, NAT_DROP_TOO_BIG);
+	if (direction == FLOW_OUT)
+		hit_replace_id(p, d->new_id_be);
 	hit_apply(nat, p, s, direction, TCP_EVENT_DATA);
 	nat_count(direction == FLOW_OUT ? &nat->counters->packets_out : &nat->counters->packets_in,
 		1);
+	if (too_long)
+		return mtu_fragment(nat, p, direction,
+			direction == FLOW_OUT ? NAT_VERDICT_WORLD : NAT_VERDICT_INSIDE);
 	return direction == FLOW_OUT ? burst_after_out(nat, p, s) : NAT_VERDICT_INSIDE;
 }
 
@@ -209,7 +206,8 @@ static enum nat_verdict pass_first(struct nat *nat, struct packet *p, enum flow_
 	name.new_id_be = d != NULL ? d->new_id_be : htons(nat->fragments.next_id++);
 	name.first_end = (uint16_t)data_length(p);
 
-	replace_id(p, direction, name.new_id_be);
+	if (direction == FLOW_OUT)
+		hit_replace_id(p, name.new_id_be);
 	verdict = direction == FLOW_OUT ? nat_slow_session_out(nat, p, &key, event)
 					: nat_slow_session_in(nat, p, &key, event);
 	/* A hairpinned one came back here and may have taken the entry. */
@@ -244,7 +242,8 @@ static enum nat_verdict keep(
 		d->deadline_ns = nat->now_ns + FRAGMENT_WAIT_NS;
 	}
 	d->used_ns = nat->now_ns;
-	if (d->waiting_count >= FRAGMENT_WAITING_MAX)
+	if (d->waiting_count >= FRAGMENT_WAITING_MAX ||
+		nat->fragments.waiting >= FRAGMENT_WAITING_ALL)
 		return nat_refuse(nat, p, NAT_DROP_FRAGMENT);
 	frame = outbox_copy(&nat->outbox, p);
 	if (frame == OUTBOX_NONE)

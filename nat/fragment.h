@@ -13,10 +13,11 @@
  * section 9).
  *
  * What may be had for nothing is bounded: FRAGMENT_DATAGRAMS datagrams, the oldest of four making
- * room for a new one; the frames of the outbox, FRAGMENT_WAITING_MAX for a datagram, for
- * FRAGMENT_WAIT_NS. Refused and counted: first fragments too short for their L4 header, pieces that
- * overlap the first fragment or are no multiple of eight bytes long, a second first fragment with
- * other ports, waiting ones that found no room or whose time ran out.
+ * room for a new one; FRAGMENT_WAITING_ALL frames of the outbox, so that a flood of early fragments
+ * leaves room for ICMP errors and for packets that are cut, FRAGMENT_WAITING_MAX for a datagram,
+ * for FRAGMENT_WAIT_NS. Refused and counted: first fragments too short for their L4 header, pieces
+ * that overlap the first fragment or are no multiple of eight bytes long, a second first fragment
+ * with other ports, waiting ones that found no room or whose time ran out.
  */
 #pragma once
 
@@ -25,10 +26,13 @@
 
 #include "nat/flow.h"
 #include "nat/nat.h"
+#include "nat/outbox.h"
 
 #define FRAGMENT_DATAGRAMS 1024
 #define FRAGMENT_WAYS 4
 #define FRAGMENT_WAITING_MAX 64
+/* Of all datagrams; the other frames of the outbox are for what needs them at once. */
+#define FRAGMENT_WAITING_ALL (OUTBOX_FRAMES / 2)
 #define FRAGMENT_WAIT_NS UINT64_C(2000000000)
 #define FRAGMENT_LIFE_NS UINT64_C(30000000000)
 /* Entries that a tick looks at. */

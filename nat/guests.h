@@ -1,17 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What one guest may take (RFC 6888, REQ-4): sessions at a time, and new sessions a second, as a
- * token bucket that holds one second's worth. Indexed by the host part of the inside address.
- * Derived from the sessions; private memory.
+ * What one guest may take (RFC 6888, REQ-4): a fair share of what all use, sessions at a time, and
+ * new sessions a second, as a token bucket that holds one second's worth. Indexed by the host part
+ * of the inside address. Derived from the sessions; private memory.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "nat/ports.h"
 
 struct guest {
 	uint64_t refilled_ns; /* the bucket counts from here on; see guests_admit() */
 	uint32_t sessions;    /* live sessions of the guest */
+	uint32_t mappings[PORT_SPACE_COUNT]; /* its live mappings, by enum port_space */
 };
+
+/*
+ * What all guests share (session records, outside ports) is shared by a dynamic threshold: who
+ * holds a multiple of what is free gets no more. One guest alone can have 8/9 of everything, and
+ * what it leaves is enough for others to begin; nobody's live session is ever taken away. Sessions
+ * that remotes open (a flood of SYNs to a forwarded port) stop at half, so that the guest itself
+ * can still open some.
+ */
+#define GUESTS_SHARE_OUT 8
+#define GUESTS_SHARE_IN 1
+
+/* Whether who holds `held` may take one more of `available`. */
+static inline bool guests_is_fair(uint32_t held, uint32_t available, uint32_t share)
+{
+	return held < (uint64_t)available * share;
+}
 
 struct guests {
 	struct guest *table;   /* one for each address of the LAN */

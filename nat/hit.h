@@ -18,6 +18,7 @@
 #include "nat/nat_private.h"
 
 /* Offsets in bytes. */
+#define IPV4_ID 4
 #define IPV4_CHECKSUM 10
 #define IPV4_SOURCE 12
 #define IPV4_DESTINATION 16
@@ -188,6 +189,16 @@ static inline void hit_rewrite(
 	store16(ip + IPV4_CHECKSUM, checksum_update(load16(ip + IPV4_CHECKSUM), address_delta));
 	if (p->flags & PACKET_L4)
 		hit_rewrite_l4(p, s, direction, address_delta, s->l4_delta ^ negate);
+}
+
+/* Another identification: see fragment.h. */
+static inline void hit_replace_id(struct packet *p, uint16_t id_be)
+{
+	uint8_t *ip = p->head + p->l3_offset;
+
+	store16(ip + IPV4_CHECKSUM,
+		checksum_update16(load16(ip + IPV4_CHECKSUM), load16(ip + IPV4_ID), id_be));
+	store16(ip + IPV4_ID, id_be);
 }
 
 /* The whole hit. */

@@ -4,8 +4,8 @@
  * (endpoint-independent, RFC 4787 REQ-1). A mapping lives as long as it has sessions.
  *
  * The space (TCP, UDP, ICMP identifiers, other protocols) is part of both keys. For protocols
- * without ports the inside port is 0 and the outside "port" is the protocol number, so that one
- * inside address at a time is the user of a protocol.
+ * without ports both "ports" are the protocol number, so that one inside address at a time is the
+ * user of a protocol.
  *
  * Records lie in the flow memory with a commit word as in session.h. Found by inside key through
  * hash chains, by outside port through an array; both in private memory.

@@ -90,8 +90,8 @@ static void complete_checksum(struct nat *nat, const struct packet *p, uint16_t 
 	uint16_t field = p->vnet.csum_offset;
 	uint64_t sum = 0;
 
-	if (!(p->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || p->vnet.csum_start != p->l4_offset ||
-		field + 2u > f->segment.iov_len)
+	if ((p->flags & PACKET_FRAGMENT) || !(p->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+		p->vnet.csum_start != p->l4_offset || field + 2u > f->segment.iov_len)
 		return;
 	for (uint16_t i = first; i != OUTBOX_NONE; i = nat->outbox.frames[i].next)
 		sum = checksum_add(
@@ -109,6 +109,10 @@ enum nat_verdict mtu_fragment(
 	uint16_t first = OUTBOX_NONE, previous = OUTBOX_NONE;
 	bool complete = room <= OUTBOX_DATA;
 
+	/* Guests choose identifications without knowing of each other; see fragment.h. Those of a
+	 * fragment were replaced already. */
+	if (direction == FLOW_OUT && !(p->flags & PACKET_FRAGMENT))
+		hit_replace_id(p, htons(nat->fragments.next_id++));
 	for (uint32_t offset = 0; complete && offset < data; offset += room) {
 		uint32_t length = data - offset < room ? data - offset : room;
 		uint16_t frame = make_fragment(nat, p, offset, length, offset + length == data);

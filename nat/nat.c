@@ -166,8 +166,7 @@ static int init_tables(struct nat *nat)
 		return ret;
 	seed[0] = random_next(&nat->random);
 	seed[1] = random_next(&nat->random);
-	nat->ports.low = config->port_low;
-	nat->ports.high = config->port_high;
+	ports_init(&nat->ports, config->port_low, config->port_high);
 	nat->forwards.records = nat->flow_memory.forwards;
 	ret = session_table_init(&nat->sessions, nat->flow_memory.sessions, &header->session_high,
 		config->sessions, seed);

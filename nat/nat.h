@@ -176,7 +176,7 @@ struct nat_config {
 	 * unreachable (RFC 5382, REQ-4); false: nothing, ever (REQ-4 a). */
 	bool answer_syn;
 	uint32_t sessions;		 /* capacity of the session table, 64 to 16 M */
-	uint32_t sessions_per_guest;	 /* 0: no limit but the table's */
+	uint32_t sessions_per_guest;	 /* 0: no limit but a fair share of the table */
 	uint32_t new_sessions_per_guest; /* a second, bursts of as many; 0: no limit */
 	struct nat_timeouts timeouts;
 

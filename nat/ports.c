@@ -8,13 +8,29 @@
 #define ALL_PORTS UINT64_MAX
 #define EVEN_PORTS UINT64_C(0x5555555555555555)
 
+void ports_init(struct ports *ports, uint16_t low, uint16_t high)
+{
+	*ports = (struct ports){.low = low, .high = high};
+	for (int space = 0; space < PORT_SPACE_COUNT; space++)
+		ports->available[space] = (uint32_t)high - low + 1;
+}
+
+static bool is_in_range(const struct ports *ports, uint16_t port)
+{
+	return port >= ports->low && port <= ports->high;
+}
+
 void ports_take(struct ports *ports, enum port_space space, uint16_t port)
 {
+	if (is_in_range(ports, port) && !ports_is_taken(ports, space, port))
+		ports->available[space]--;
 	ports->taken[space][port / 64] |= UINT64_C(1) << (port % 64);
 }
 
 void ports_give(struct ports *ports, enum port_space space, uint16_t port)
 {
+	if (is_in_range(ports, port) && ports_is_taken(ports, space, port))
+		ports->available[space]++;
 	ports->taken[space][port / 64] &= ~(UINT64_C(1) << (port % 64));
 }
 
@@ -54,7 +70,7 @@ int ports_choose(const struct ports *ports, enum port_space space, uint16_t want
 	uint64_t parity = ALL_PORTS;
 	int port;
 
-	if (wanted >= low && wanted <= high && !ports_is_taken(ports, space, wanted)) {
+	if (is_in_range(ports, wanted) && !ports_is_taken(ports, space, wanted)) {
 		*ret_port = wanted;
 		return 0;
 	}

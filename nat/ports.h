@@ -28,9 +28,13 @@ enum port_space {
 /* All port numbers here are in host byte order. */
 struct ports {
 	uint64_t taken[PORT_SPACE_COUNT][65536 / 64]; /* bit n of word w: port 64 w + n */
+	uint32_t available[PORT_SPACE_COUNT];	      /* ports of low .. high that are free */
 	uint16_t low;				      /* lowest port that ports_choose() may give */
 	uint16_t high;				      /* highest */
 };
+
+/* All are free. */
+void ports_init(struct ports *ports, uint16_t low, uint16_t high);
 
 static inline bool ports_is_taken(const struct ports *ports, enum port_space space, uint16_t port)
 {

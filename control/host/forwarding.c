@@ -21,27 +21,31 @@
  *
  * We never restore a value that we did not change: an original "1" stays.
  *
+ * Behind the value follow the names of those who need forwarding without a process that lives
+ * (chnet setup), each after a newline. While there is one, the last user restores nothing. A name
+ * is taken out by one write of newlines over it, so that no crash leaves half a name.
+ *
  * A second lock on the file, of another kind that does not touch the first (an OFD lock), is held
- * for the moment in which the sysctl is read and written.
+ * for the moment in which the sysctl or a name is read and written.
  */
 #include "control/host/forwarding.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/host/namespace_id.h"
 #include "control/host/sysctl.h"
 
-#ifndef SO_NETNS_COOKIE /* Linux 5.14 */
-#define SO_NETNS_COOKIE 71
-#endif
+/* Most bytes of a state file. */
+#define FILE_MAX 4096
 
 static const char forwarding_sysctl[] = "net/ipv4/ip_forward";
 
@@ -58,37 +62,11 @@ static void forwarding_free(struct forwarding *forwarding)
 	free(forwarding);
 }
 
-/*
- * Identifies the caller's network namespace: by its cookie, which is never used twice until the
- * next boot, or before Linux 5.14 by its inode.
- */
-static int forwarding_namespace(uint64_t *ret_id)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t length = sizeof(*ret_id);
-	struct stat namespace;
-	uint64_t cookie;
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
-	close(fd);
-	if (r == 0) {
-		*ret_id = cookie;
-		return 0;
-	}
-	if (stat("/proc/self/ns/net", &namespace) < 0)
-		return -errno;
-	*ret_id = namespace.st_ino;
-	return 0;
-}
-
 /* Names the state file of the caller's network namespace. */
 static int forwarding_path(const char *run_directory, char **ret_path)
 {
 	uint64_t id = 0;
-	int r = forwarding_namespace(&id);
+	int r = namespace_id(&id);
 
 	if (r < 0)
 		return r;
@@ -166,6 +144,17 @@ static int forwarding_enter(struct forwarding *forwarding)
 	return forwarding_lock(forwarding, LOCK_SH);
 }
 
+/* Takes (F_WRLCK) or gives back (F_UNLCK) the turn to change the sysctl or the names. */
+static int forwarding_turn(const struct forwarding *forwarding, short type)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+
+	while (fcntl(forwarding->fd, F_OFD_SETLKW, &lock) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 /*
  * Writes '0' or '1' unless that is the value already (/proc/sys may be read-only). One at a time:
  * while the kernel waits for its own lock it takes the new value back and tries again, so that
@@ -173,23 +162,95 @@ static int forwarding_enter(struct forwarding *forwarding)
  */
 static int forwarding_set(const struct forwarding *forwarding, char wanted)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char value[16];
-	int r;
+	int r = forwarding_turn(forwarding, F_WRLCK);
 
-	while (fcntl(forwarding->fd, F_OFD_SETLKW, &lock) < 0)
-		if (errno != EINTR)
-			return -errno;
+	if (r < 0)
+		return r;
 	r = sysctl_read(forwarding_sysctl, value, sizeof(value));
 	if (r == 0 && (value[0] == '0') != (wanted == '0'))
 		r = sysctl_write(forwarding_sysctl, wanted == '0' ? "0" : "1");
-	lock.l_type = F_UNLCK;
-	if (fcntl(forwarding->fd, F_OFD_SETLK, &lock) < 0 && r == 0)
-		r = -errno;
+	forwarding_turn(forwarding, F_UNLCK);
 	return r;
 }
 
-int forwarding_hold(const char *run_directory, struct forwarding **ret_forwarding)
+/*
+ * Reads the names, each between newlines, into `names` (FILE_MAX bytes, terminated). Returns their
+ * length or a negative errno.
+ */
+static int forwarding_names(const struct forwarding *forwarding, char *names)
+{
+	ssize_t length = pread(forwarding->fd, names, FILE_MAX - 1, 1);
+
+	if (length < 0)
+		return -errno;
+	names[length] = '\0';
+	return (int)length;
+}
+
+/* Finds a name, whose length is that of `user`; NULL when it is not there. */
+static char *forwarding_find(char *names, const char *user)
+{
+	size_t length = strlen(user);
+
+	for (char *name = names; *name; name += strcspn(name, "\n")) {
+		name += strspn(name, "\n");
+		if (strcspn(name, "\n") == length && strncmp(name, user, length) == 0 && length)
+			return name;
+	}
+	return NULL;
+}
+
+int forwarding_keep(struct forwarding *forwarding, const char *user)
+{
+	char names[FILE_MAX], line[256];
+	int r = forwarding_turn(forwarding, F_WRLCK);
+	int length;
+
+	if (r < 0)
+		return r;
+	r = forwarding_names(forwarding, names);
+	if (r >= 0 && !forwarding_find(names, user)) {
+		length = snprintf(line, sizeof(line), "\n%s\n", user);
+		if (length >= (int)sizeof(line) || r + length >= FILE_MAX - 1)
+			r = -ENOSPC;
+		else if (pwrite(forwarding->fd, line, (size_t)length, 1 + r) != length)
+			r = -errno;
+	}
+	forwarding_turn(forwarding, F_UNLCK);
+	return r < 0 ? r : 0;
+}
+
+/* Takes a name out. */
+static int forwarding_forget(struct forwarding *forwarding, const char *user)
+{
+	char names[FILE_MAX], *name;
+	int r = forwarding_turn(forwarding, F_WRLCK);
+
+	if (r < 0)
+		return r;
+	r = forwarding_names(forwarding, names);
+	name = r > 0 ? forwarding_find(names, user) : NULL;
+	if (name) {
+		memset(name, '\n', strlen(user));
+		if (pwrite(forwarding->fd, name, strlen(user), 1 + (name - names)) < 0)
+			r = -errno;
+	}
+	forwarding_turn(forwarding, F_UNLCK);
+	return r < 0 ? r : 0;
+}
+
+/* Whether somebody needs forwarding who has no process; an unreadable file counts as yes. */
+static bool forwarding_kept(const struct forwarding *forwarding)
+{
+	char names[FILE_MAX];
+	int length = forwarding_names(forwarding, names);
+
+	return length < 0 || strspn(names, "\n") != (size_t)length;
+}
+
+/* Opens the state file and holds it, without touching the sysctl. */
+static int forwarding_join(const char *run_directory, bool make, struct forwarding **ret_forwarding)
 {
 	struct forwarding *forwarding = calloc(1, sizeof(*forwarding));
 	int r;
@@ -202,11 +263,29 @@ int forwarding_hold(const char *run_directory, struct forwarding **ret_forwardin
 		forwarding->path = NULL; /* asprintf may have left anything there */
 		goto fail;
 	}
+	if (!make && access(forwarding->path, F_OK) < 0) {
+		r = -errno;
+		goto fail;
+	}
 	do
 		r = forwarding_enter(forwarding);
 	while (r == 0);
 	if (r < 0)
 		goto fail;
+	*ret_forwarding = forwarding;
+	return 0;
+fail:
+	forwarding_free(forwarding);
+	return r;
+}
+
+int forwarding_hold(const char *run_directory, struct forwarding **ret_forwarding)
+{
+	struct forwarding *forwarding = NULL;
+	int r = forwarding_join(run_directory, true, &forwarding);
+
+	if (r < 0)
+		return r;
 	r = forwarding_set(forwarding, '1');
 	if (r < 0) {
 		forwarding_release(forwarding);
@@ -214,9 +293,19 @@ int forwarding_hold(const char *run_directory, struct forwarding **ret_forwardin
 	}
 	*ret_forwarding = forwarding;
 	return 0;
-fail:
-	forwarding_free(forwarding);
-	return r;
+}
+
+int forwarding_drop(const char *run_directory, const char *user)
+{
+	struct forwarding *forwarding = NULL;
+	int r = forwarding_join(run_directory, false, &forwarding);
+	int released;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = user ? forwarding_forget(forwarding, user) : 0;
+	released = forwarding_release(forwarding);
+	return r < 0 ? r : released;
 }
 
 int forwarding_release(struct forwarding *forwarding)
@@ -228,7 +317,7 @@ int forwarding_release(struct forwarding *forwarding)
 	r = forwarding_lock(forwarding, LOCK_EX | LOCK_NB);
 	if (r == -EWOULDBLOCK)
 		r = 0; /* others still need it */
-	else if (r == 1) {
+	else if (r == 1 && !forwarding_kept(forwarding)) {
 		r = forwarding_recorded(forwarding);
 		if (r == '0')
 			r = forwarding_set(forwarding, '0');
@@ -237,7 +326,7 @@ int forwarding_release(struct forwarding *forwarding)
 			r = unlink(forwarding->path) < 0 ? -errno : 0;
 	}
 	forwarding_free(forwarding);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 void forwarding_close_in_child(struct forwarding *forwarding)

@@ -24,6 +24,20 @@ int forwarding_hold(const char *run_directory, struct forwarding **ret_forwardin
 int forwarding_release(struct forwarding *forwarding);
 
 /*
+ * Writes down that `user` (a network's name) needs forwarding beyond the life of this process: the
+ * value is then not put back, whoever releases it, until forwarding_drop() of the same name.
+ * Returns 0, -ENOSPC with too many users, or a negative errno.
+ */
+int forwarding_keep(struct forwarding *forwarding, const char *user);
+
+/*
+ * Ends what forwarding_keep() of `user` began, if there was such a thing, and puts back the
+ * original value if nobody needs forwarding any more; what killed processes left behind is mended,
+ * too. `user` may be NULL, for that alone. Returns 0 or a negative errno.
+ */
+int forwarding_drop(const char *run_directory, const char *user);
+
+/*
  * In a child of fork(): frees the child's copy and leaves the hold, which is the parent's, in
  * place. NULL is allowed.
  */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/host/host_build.h"
 #include "control/host/watch.h"
@@ -20,6 +21,7 @@ int host_up(
 		snprintf(error, error_size, "no memory");
 		return -ENOMEM;
 	}
+	host->record_fd = -1;
 	r = host_build(host, config, &line);
 	if (r < 0) {
 		host_down(host);
@@ -33,11 +35,33 @@ void host_down(struct host *host)
 {
 	if (!host)
 		return;
+	int left = 0;
+
+	/* The TAP first: at no moment does the host forward for it without the rules. */
+	if (host->recorded)
+		left = host_record_undo(host->run_directory, host->network, &host->record);
 	forwarding_release(host->forwarding);
+	host->forwarding = NULL;
 	nft_close(host->nft);
-	netlink_close(host->watch);
-	netlink_close(host->socket);
+	host->nft = NULL;
+	if (left == 0)
+		host_record_remove(host->run_directory, host->network, host->record_fd);
+	else
+		close(host->record_fd);
+	host->record_fd = -1;
+	host_leave(host);
+}
+
+void host_leave(struct host *host)
+{
+	if (!host)
+		return;
+	host_close_in_child(host);
 	tap_close(&host->tap);
+	if (host->record_fd >= 0)
+		close(host->record_fd);
+	free(host->run_directory);
+	free(host->network);
 	free(host);
 }
 

@@ -3,6 +3,9 @@
  * The host's side of a network, whole: TAP, address, forwarding, rules. Everything it builds hangs
  * on descriptors of this process, so that it is gone when the process is, however that dies; the
  * one exception, the value of net.ipv4.ip_forward, is mended by the next start (forwarding.h).
+ *
+ * A TAP that a VMM opens by name (for_vmm) cannot hang on a descriptor. It is written down first
+ * (host_record.h), and so is all of a network that shall stay (keep).
  */
 #pragma once
 
@@ -10,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "control/host/host_forward.h"
 #include "control/host/link.h"
@@ -39,6 +43,11 @@ struct host_config {
 	 * order; 0, 0 = the kernel masquerades. */
 	uint16_t outside_low;
 	uint16_t outside_high;
+	bool for_vmm;	     /* the TAP is for a VMM, which opens its one queue by name; host_tap()
+			      * then has no descriptor */
+	bool keep;	     /* with for_vmm: all of it outlives this process, after host_leave() */
+	uid_t owner;	     /* with for_vmm: who may open the TAP */
+	const char *network; /* with for_vmm: the network's name, a file name */
 };
 
 /*
@@ -51,6 +60,9 @@ int host_up(
 
 /* Takes everything down, in reverse order. NULL is allowed. */
 void host_down(struct host *host);
+
+/* Leaves a network that was built to `keep` as it is, and frees `host`. NULL is allowed. */
+void host_leave(struct host *host);
 
 /*
  * In a child of fork(): closes all but the TAP's descriptors, without undoing anything. The getters

@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "control/host/address.h"
 #include "control/host/host_mac.h"
@@ -23,9 +22,7 @@
 
 static const char need_rights[] = "run as root or with CAP_NET_ADMIN";
 
-/* Writes the line and returns `r`. */
-__attribute__((format(printf, 3, 4))) static int host_fail(
-	const struct host_error *error, int r, const char *format, ...)
+int host_fail(const struct host_error *error, int r, const char *format, ...)
 {
 	va_list arguments;
 
@@ -95,7 +92,8 @@ static int check_config(
 static int make_tap(
 	struct host *host, const struct host_config *config, const struct host_error *error)
 {
-	int r = tap_open(config->tap, config->queues, &host->tap);
+	int r = config->for_vmm ? tap_open_for(config->tap, config->owner, &host->tap)
+				: tap_open(config->tap, config->queues, &host->tap);
 
 	switch (r) {
 	case 0:
@@ -275,6 +273,7 @@ static int make_rules(
 		.prefix_length = config->prefix_length,
 		.outside_be = config->outside_be,
 		.nat = config->nat,
+		.no_owner = config->keep,
 	};
 	int r;
 
@@ -312,10 +311,9 @@ static int hold_forwarding(
 {
 	int r;
 
-	if (mkdir(config->run_directory, (mode_t)0755) < 0 && errno != EEXIST)
-		return host_fail(error, -errno, "cannot make directory %s: %s",
-			config->run_directory, strerror(errno));
 	r = forwarding_hold(config->run_directory, &host->forwarding);
+	if (r == 0 && config->keep)
+		r = forwarding_keep(host->forwarding, host->network);
 	if (r == -EROFS)
 		return host_fail(error, r,
 			"cannot switch on forwarding, /proc/sys is read-only here: run 'sysctl -w "
@@ -361,7 +359,7 @@ static int warn_of_others(
 		host_warn(host,
 			"the host has rules of the old iptables, which cannot be read "
 			"here: if guests reach nobody, look at 'iptables-legacy -S FORWARD'");
-	if (!nft_is_owned(host->nft))
+	if (!nft_is_owned(host->nft) && !config->keep)
 		host_warn(host,
 			"this kernel keeps nftables table %s after a crash (it is older "
 			"than 5.12); the next start removes it",
@@ -373,8 +371,11 @@ static int warn_of_others(
 static int (*const steps[])(
 	struct host *host, const struct host_config *config, const struct host_error *error) = {
 	check_config,
+	host_keep_directory,
+	host_keep_open,
 	make_tap,
 	find_tap,
+	host_keep_write,
 	check_collision,
 	leave_out_ipv6,
 	set_up_tap,
@@ -382,6 +383,7 @@ static int (*const steps[])(
 	make_rules,
 	hold_forwarding,
 	warn_of_others,
+	host_keep_hand_over,
 };
 
 int host_build(struct host *host, const struct host_config *config, const struct host_error *error)

@@ -6,6 +6,7 @@
 
 #include "control/host/forwarding.h"
 #include "control/host/host.h"
+#include "control/host/host_record.h"
 #include "control/host/netlink.h"
 #include "control/host/route.h"
 
@@ -23,6 +24,11 @@ struct host {
 	bool stateless;		    /* the rules keep no state for the outside ports */
 	struct nft *nft;	    /* our rules; NULL = none */
 	struct forwarding *forwarding; /* our hold of forwarding; NULL = none */
+	char *run_directory;	       /* that of the configuration; owned */
+	char *network;		       /* with for_vmm; owned; NULL = not for_vmm */
+	int record_fd;		       /* the locked record, with for_vmm; -1 = none */
+	bool recorded;		       /* something of ours is written in it */
+	struct host_record record;     /* what is written there */
 	size_t warning_count;
 	char warnings[WARNINGS_MAX][WARNING_SIZE];
 };
@@ -41,3 +47,21 @@ int host_build(struct host *host, const struct host_config *config, const struct
 
 /* Finds the way out; all zero when there is none. Returns 0 or a negative errno. */
 int host_find_egress(const struct host *host, struct route_egress *ret_egress);
+
+/* Writes the line and returns `r`. */
+__attribute__((format(printf, 3, 4))) int host_fail(
+	const struct host_error *error, int r, const char *format, ...);
+
+/*
+ * Steps of host_build() (host_keep.c): the run directory; with for_vmm, the lock that says that the
+ * network is in use (what a killed process left behind it goes); its record; and, when the TAP is
+ * whole, the TAP for the VMM.
+ */
+int host_keep_directory(
+	struct host *host, const struct host_config *config, const struct host_error *error);
+int host_keep_open(
+	struct host *host, const struct host_config *config, const struct host_error *error);
+int host_keep_write(
+	struct host *host, const struct host_config *config, const struct host_error *error);
+int host_keep_hand_over(
+	struct host *host, const struct host_config *config, const struct host_error *error);

@@ -59,6 +59,21 @@ int link_name(struct nl_sock *socket, int index, char *name, size_t size)
 	return 0;
 }
 
+int link_remove(struct nl_sock *socket, int index, const char *name)
+{
+	struct rtnl_link *link;
+	int r = link_ask(socket, index, NULL, &link);
+
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0)
+		return r;
+	if (strcmp(rtnl_link_get_name(link), name) == 0)
+		r = netlink_errno(rtnl_link_delete(socket, link));
+	rtnl_link_put(link);
+	return r == -ENOENT || r == -ENODEV ? 0 : r;
+}
+
 /* Sends `change` (which it frees; NULL means no memory) for interface `index`. */
 static int link_change(struct nl_sock *socket, int index, struct rtnl_link *change)
 {

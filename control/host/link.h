@@ -25,6 +25,12 @@ int link_get(struct nl_sock *socket, const char *name, struct link_info *ret_inf
 /* Writes the name of interface `index`, terminated, to `name`. 0, -ENODEV, or negative errno. */
 int link_name(struct nl_sock *socket, int index, char *name, size_t size);
 
+/*
+ * Removes interface `index` when its name is still `name`. Returns 0, also when there is none any
+ * more, or a negative errno.
+ */
+int link_remove(struct nl_sock *socket, int index, const char *name);
+
 /* Each changes one property of interface `index`. Return 0, -EPERM, -ENODEV, -EINVAL, … */
 int link_set_up(struct nl_sock *socket, int index, bool up);
 int link_set_mtu(struct nl_sock *socket, int index, uint32_t mtu);

@@ -316,6 +316,24 @@ void nft_close(struct nft *nft)
 	nft_close_in_child(nft);
 }
 
+int nft_remove(const char *tap)
+{
+	char table[NFT_TABLE_SIZE];
+	struct mnl_socket *socket;
+	struct nft_batch batch;
+	int r = nft_socket_open(&socket);
+
+	if (r < 0)
+		return r;
+	nft_table_name(tap, table);
+	nft_batch_begin(&batch);
+	nft_add_table(&batch, table, NFT_MSG_DELTABLE, 0);
+	r = nft_batch_commit(&batch, socket);
+	nft_batch_fini(&batch);
+	mnl_socket_close(socket);
+	return r == -ENOENT ? 0 : r;
+}
+
 void nft_close_in_child(struct nft *nft)
 {
 	if (!nft)

@@ -59,5 +59,12 @@ bool nft_is_owned(const struct nft *nft);
 /* Removes the table. NULL is allowed. */
 void nft_close(struct nft *nft);
 
+/*
+ * Removes the table of `tap` that was made without an owner and left behind on purpose
+ * (nft_config.no_owner). Returns 0, also when there is none; -EPERM when a live process owns it; or
+ * a negative errno.
+ */
+int nft_remove(const char *tap);
+
 /* In a child of fork(): closes the child's copy; the table stays the parent's. NULL is allowed. */
 void nft_close_in_child(struct nft *nft);

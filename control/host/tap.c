@@ -54,15 +54,14 @@ int tap_name_check(const char *name)
 }
 
 /* Opens one more queue of the TAP; `flags` are added to those that every queue has. */
-static int tap_attach(const char *name, short flags, int *ret_fd)
+static int tap_attach(const char *name, int flags, int *ret_fd)
 {
 	struct ifreq request = {0};
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
-	request.ifr_flags =
-		(short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | (int)flags);
+	request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags);
 	/* The name was checked: it fits, with its terminator. */
 	memcpy(request.ifr_name, name, strlen(name));
 	if (ioctl(fd, TUNSETIFF, &request) < 0) {
@@ -122,8 +121,8 @@ int tap_open(const char *name, unsigned int queues, struct tap *ret_tap)
 	memcpy(tap.name, name, strlen(name));
 
 	for (; tap.queues < queues; tap.queues++) {
-		r = tap_attach(
-			name, tap.queues == 0 ? (short)IFF_TUN_EXCL : 0, &tap.fds[tap.queues]);
+		r = tap_attach(name, IFF_MULTI_QUEUE | (tap.queues == 0 ? IFF_TUN_EXCL : 0),
+			&tap.fds[tap.queues]);
 		/* With IFF_TUN_EXCL the kernel says EBUSY when the name is taken. */
 		if (r == -EBUSY && tap.queues == 0)
 			r = -EEXIST;
@@ -138,6 +137,35 @@ int tap_open(const char *name, unsigned int queues, struct tap *ret_tap)
 fail:
 	tap_close(&tap);
 	return r;
+}
+
+int tap_open_for(const char *name, uid_t owner, struct tap *ret_tap)
+{
+	struct tap tap = {0};
+	int r = tap_name_check(name);
+
+	if (r < 0)
+		return r;
+	memcpy(tap.name, name, strlen(name));
+	r = tap_attach(name, IFF_TUN_EXCL, &tap.fds[0]);
+	if (r < 0)
+		return r == -EBUSY ? -EEXIST : r;
+	tap.queues = 1;
+	if (ioctl(tap.fds[0], TUNSETOWNER, (unsigned long)owner) < 0) {
+		r = -errno;
+		tap_close(&tap);
+		return r;
+	}
+	*ret_tap = tap;
+	return 0;
+}
+
+int tap_keep(struct tap *tap)
+{
+	if (ioctl(tap->fds[0], TUNSETPERSIST, 1UL) < 0)
+		return -errno;
+	tap_close(tap);
+	return 0;
 }
 
 void tap_close(struct tap *tap)

@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* The most queues of one TAP; the kernel's own limit is 256. */
 #define TAP_QUEUES_MAX 64
@@ -52,6 +53,16 @@ int tap_name_check(const char *name);
  * CAP_NET_ADMIN; or what the kernel said.
  */
 int tap_open(const char *name, unsigned int queues, struct tap *ret_tap);
+
+/*
+ * Makes a new TAP for a program that opens it by name later on, as a VMM does: one queue, which
+ * `owner` may open without rights. It goes when `ret_tap` is closed, unless tap_keep() comes first.
+ * Errors as for tap_open().
+ */
+int tap_open_for(const char *name, uid_t owner, struct tap *ret_tap);
+
+/* Lets a TAP of tap_open_for() outlive its descriptors, and closes them. 0 or a negative errno. */
+int tap_keep(struct tap *tap);
 
 /* Closes every queue, which removes the interface unless a child still holds a copy. */
 void tap_close(struct tap *tap);

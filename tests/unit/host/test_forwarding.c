@@ -45,6 +45,13 @@ static long files(void)
 	return strtol(namespace_output("ls " DIRECTORY " | wc -l"), NULL, 10);
 }
 
+static int hold_and_exit(void *unused)
+{
+	struct forwarding *forwarding;
+
+	return forwarding_hold(DIRECTORY, &forwarding) < 0;
+}
+
 static void restores_what_it_changed(void **state)
 {
 	struct forwarding *forwarding;
@@ -299,9 +306,74 @@ static void survives_races(void **state)
 	assert_int_equal(files(), 0);
 }
 
+static void keeps_for_those_without_a_process(void **state)
+{
+	struct forwarding *forwarding;
+
+	assert_int_equal(forwarding_drop(DIRECTORY, "net"), 0);
+	assert_int_equal(files(), 0);
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_int_equal(forwarding_keep(forwarding, "net"), 0);
+	assert_int_equal(forwarding_keep(forwarding, "net"), 0);
+	assert_int_equal(forwarding_keep(forwarding, "net2"), 0);
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_forwarding("1");
+	/* others come and go */
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_int_equal(forwarding_drop(DIRECTORY, NULL), 0);
+	assert_int_equal(forwarding_drop(DIRECTORY, "ne"), 0);
+	assert_int_equal(forwarding_drop(DIRECTORY, "net"), 0);
+	assert_int_equal(forwarding_drop(DIRECTORY, "net"), 0);
+	assert_forwarding("1");
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_int_equal(forwarding_drop(DIRECTORY, "net2"), 0);
+	assert_forwarding("1");
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_forwarding("0");
+	assert_int_equal(files(), 0);
+}
+
+static void drop_mends_what_a_killed_one_left(void **state)
+{
+	namespace_run("sysctl -qw net.ipv4.ip_forward=1");
+	assert_int_equal(forwarding_drop(DIRECTORY, NULL), 0);
+	assert_forwarding("1");
+	namespace_run("sysctl -qw net.ipv4.ip_forward=0");
+	assert_int_equal(namespace_in_child(hold_and_exit, NULL), 0);
+	assert_forwarding("1");
+	assert_int_equal(files(), 1);
+	assert_int_equal(forwarding_drop(DIRECTORY, NULL), 0);
+	assert_forwarding("0");
+	assert_int_equal(files(), 0);
+}
+
+static void has_a_limit(void **state)
+{
+	struct forwarding *forwarding;
+	char name[40];
+	int r = 0, i;
+
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	for (i = 0; i < 1000 && r == 0; i++) {
+		snprintf(name, sizeof(name), "a-rather-long-name-of-a-network-%d", i);
+		r = forwarding_keep(forwarding, name);
+	}
+	assert_int_equal(r, -ENOSPC);
+	for (; i >= 0; i--) {
+		snprintf(name, sizeof(name), "a-rather-long-name-of-a-network-%d", i);
+		assert_int_equal(forwarding_drop(DIRECTORY, name), 0);
+	}
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_forwarding("0");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(keeps_for_those_without_a_process, set_up),
+		cmocka_unit_test_setup(drop_mends_what_a_killed_one_left, set_up),
+		cmocka_unit_test_setup(has_a_limit, set_up),
 		cmocka_unit_test_setup(restores_what_it_changed, set_up),
 		cmocka_unit_test_setup(leaves_what_it_did_not_change, set_up),
 		cmocka_unit_test_setup(the_last_one_restores, set_up),

@@ -49,6 +49,100 @@ static void sessions_of_a_guest(void **state)
 	fixture_fini(&f);
 }
 
+/* Opens sessions, one for each remote port, until one is refused; returns how many. */
+static uint32_t open_many(struct fixture *f, const char *guest)
+{
+	struct packet p;
+	uint16_t n = 0;
+
+	while (n < 60000 && udp_out(f, &p, END(guest, 3000), END(REMOTE, (uint16_t)(1024 + n))) ==
+				    NAT_VERDICT_WORLD)
+		n++;
+	return n;
+}
+
+/* Without any limit set, one guest that takes all it can get does not lock the others out. */
+static void fair_share_of_sessions(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+	uint32_t n;
+
+	config.sessions = 900;
+	fixture_init(&f, &config);
+	n = open_many(&f, GUEST);
+	assert_int_equal(n, 800);
+	assert_dropped(
+		&f, udp_out(&f, &p, END(GUEST, 3000), END(REMOTE, 1)), &p, NAT_DROP_GUEST_LIMIT);
+	assert_in_range(open_many(&f, GUEST2), 80, 100);
+	/* What it has goes on. */
+	for (uint16_t i = 0; i < n; i++)
+		assert_int_equal(
+			udp_out(&f, &p, END(GUEST, 3000), END(REMOTE, (uint16_t)(1024 + i))),
+			NAT_VERDICT_WORLD);
+	/* The same after a restart, and what is over does not count. */
+	fixture_restart(&f);
+	assert_dropped(
+		&f, udp_out(&f, &p, END(GUEST, 3000), END(REMOTE, 1)), &p, NAT_DROP_GUEST_LIMIT);
+	fixture_advance(&f, 301);
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 3000), END(REMOTE, 1)), NAT_VERDICT_WORLD);
+	fixture_fini(&f);
+}
+
+static void fair_share_of_ports(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+	uint16_t n = 0;
+
+	config.port_low = 50000;
+	config.port_high = 50089;
+	fixture_init(&f, &config);
+	for (int restart = 0; restart < 2; restart++) {
+		while (n < 1000 &&
+			udp_out(&f, &p, END(GUEST, n), END(REMOTE, 2000)) == NAT_VERDICT_WORLD)
+			n++;
+		assert_int_equal(n, 80);
+		assert_int_equal(p.reason, NAT_DROP_GUEST_LIMIT);
+		fixture_restart(&f);
+	}
+	/* The other spaces are not touched by it. */
+	assert_int_equal(tcp_out(&f, &p, END(GUEST, n), END(REMOTE, 80), SYN), NAT_VERDICT_WORLD);
+	assert_int_equal(udp_out(&f, &p, END(GUEST2, 7), END(REMOTE, 53)), NAT_VERDICT_WORLD);
+	/* A port that it has serves more remotes. */
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 0), END(REMOTE2, 53)), NAT_VERDICT_WORLD);
+	fixture_advance(&f, 301);
+	assert_int_equal(udp_out(&f, &p, END(GUEST, n), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	fixture_fini(&f);
+}
+
+/* A flood to a forwarded port fills no more than half, and leaves room to the guest itself. */
+static void remotes_take_half(void **state)
+{
+	const struct nat_forward web = {.inside_be = ip(GUEST),
+		.inside_port = 80,
+		.outside_port = 8080,
+		.count = 1,
+		.protocol = IPPROTO_TCP};
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+	uint16_t n = 0;
+
+	config.sessions = 300;
+	fixture_init(&f, &config);
+	assert_int_equal(nat_forward_add(f.nat, &web), 0);
+	while (n < 1000 && tcp_in(&f, &p, END(REMOTE, (uint16_t)(1024 + n)), END(OUTSIDE, 8080),
+				   SYN) == NAT_VERDICT_INSIDE)
+		n++;
+	assert_int_equal(n, 150);
+	assert_int_equal(p.reason, NAT_DROP_GUEST_LIMIT);
+	assert_in_range(open_many(&f, GUEST), 100, 150);
+	fixture_fini(&f);
+}
+
 static void new_sessions_of_a_guest(void **state)
 {
 	struct nat_config config = fixture_config();
@@ -183,6 +277,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sessions_of_a_guest),
+		cmocka_unit_test(fair_share_of_sessions),
+		cmocka_unit_test(fair_share_of_ports),
+		cmocka_unit_test(remotes_take_half),
 		cmocka_unit_test(new_sessions_of_a_guest),
 		cmocka_unit_test(log_lines),
 		cmocka_unit_test(other_protocols),

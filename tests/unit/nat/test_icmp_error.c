@@ -121,6 +121,25 @@ static void outbound_names_the_alias(void **state)
 	fixture_fini(&f);
 }
 
+/* While the host has no address there is no alias to name. */
+static void outbound_without_an_alias(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct packet p, error;
+	struct fixture f;
+
+	config.alias_owns_range = true;
+	fixture_init(&f, &config);
+	udp_out(&f, &p, END(GUEST, 5000), END(REMOTE, 53));
+	make_udp(&p, END(REMOTE, 53), END(OUTSIDE, 5000), 20);
+	assert_int_equal(send_in(&f, &p), NAT_VERDICT_INSIDE);
+	make_icmp_error(&error, 3, 3, GUEST, REMOTE, &p, 48);
+	assert_int_equal(send_out(&f, &error), NAT_VERDICT_WORLD);
+	make_udp(&p, END(REMOTE, 53), END(OUTSIDE, 5000), 20);
+	assert_memory_equal(error.head + error.l4_offset + 8 + 12, p.head + p.l3_offset + 12, 8);
+	fixture_fini(&f);
+}
+
 /* RFC 5508 REQ-7. */
 static void hairpin(void **state)
 {
@@ -233,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(inbound, setup, teardown),
 		cmocka_unit_test_setup_teardown(outbound, setup, teardown),
 		cmocka_unit_test(outbound_names_the_alias),
+		cmocka_unit_test(outbound_without_an_alias),
 		cmocka_unit_test_setup_teardown(hairpin, setup, teardown),
 		cmocka_unit_test_setup_teardown(behind_the_head, setup, teardown),
 		cmocka_unit_test_setup_teardown(sessions_are_left_alone, setup, teardown),

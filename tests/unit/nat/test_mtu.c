@@ -170,6 +170,119 @@ static void cut_without_df(void **state)
 	}
 }
 
+/* Two frames of these IPv4 lengths are ready, and no other. */
+static void expect_lengths(struct fixture *f, uint32_t first, uint32_t second)
+{
+	enum nat_verdict verdicts[3];
+	struct packet *p[3];
+
+	assert_int_equal(nat_take(f->nat, p, verdicts, 3), 2);
+	assert_int_equal(p[0]->l3_length, first);
+	assert_int_equal(p[1]->l3_length, second);
+	assert_int_equal(verdicts[0], NAT_VERDICT_WORLD);
+	assert_int_equal(verdicts[1], NAT_VERDICT_WORLD);
+}
+
+/* Makes a datagram of `length` bytes a fragment of the datagram `id`. */
+static void make_piece(struct packet *p, struct end from, struct end to, uint16_t length,
+	uint16_t word, uint16_t id)
+{
+	uint8_t *header;
+	uint32_t sum = 0;
+
+	make_udp(p, from, to, 20);
+	lengthen(p, length, false);
+	header = p->head + p->l3_offset;
+	header[4] = (uint8_t)(id >> 8);
+	header[5] = (uint8_t)id;
+	header[6] = (uint8_t)(word >> 8);
+	header[7] = (uint8_t)word;
+	header[10] = header[11] = 0;
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)(header[i] << 8 | header[i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	header[10] = (uint8_t)(sum >> 8);
+	header[11] = (uint8_t)sum;
+	parse_packet(p);
+	assert_true(p->flags & PACKET_FRAGMENT);
+}
+
+/* What a piece was cut into: right in length, offset, data and identification. Returns the
+ * latter. */
+static uint16_t expect_cut(struct fixture *f, const struct packet *piece, uint16_t piece_word)
+{
+	uint32_t seen = 0, total = piece->l3_length - 20;
+	enum nat_verdict verdict;
+	struct packet *p;
+	uint16_t id = 0;
+
+	while (nat_take(f->nat, &p, &verdict, 1) == 1) {
+		static uint8_t data[2][4096];
+		uint32_t length = p->l3_length - 20;
+		uint16_t word = (uint16_t)(p->head[20] << 8 | p->head[21]);
+
+		assert_int_equal(verdict, NAT_VERDICT_WORLD);
+		assert_checksums(p);
+		assert_true(p->l3_length <= MTU_OUT);
+		assert_int_equal((word & 0x1fff) * 8, (piece_word & 0x1fff) * 8 + seen);
+		assert_int_equal(
+			word & 0x2000, seen + length < total ? 0x2000 : piece_word & 0x2000);
+		assert_int_equal(packet_read(p, 34, data[0], length), 0);
+		assert_int_equal(packet_read(piece, 34 + seen, data[1], length), 0);
+		assert_memory_equal(data[0], data[1], length);
+		id = (uint16_t)(p->head[18] << 8 | p->head[19]);
+		seen += length;
+	}
+	assert_int_equal(seen, total);
+	return id;
+}
+
+/* A fragment, the first or a later one, that is too long for the link is cut again. */
+static void fragments_are_cut_again(void **state)
+{
+	static const uint16_t words[] = {0x2000, 0x2000 | 185, 370};
+	struct fixture *f = *state;
+	uint16_t ids[3];
+	struct packet p;
+
+	for (int i = 0; i < 3; i++) {
+		make_piece(&p, END(GUEST, 5000), END(REMOTE, 53), 1500, words[i], 77);
+		assert_int_equal(send_out(f, &p), NAT_VERDICT_KEPT);
+		assert_string_equal(source_of(&p).address, OUTSIDE);
+		ids[i] = expect_cut(f, &p, words[i]);
+	}
+	assert_int_equal(ids[0], ids[1]);
+	assert_int_equal(ids[0], ids[2]);
+	/* Early ones too, when the first one is there. */
+	make_piece(&p, END(GUEST, 5000), END(REMOTE, 53), 1500, words[2], 78);
+	assert_int_equal(send_out(f, &p), NAT_VERDICT_KEPT);
+	make_piece(&p, END(GUEST, 5000), END(REMOTE, 53), 1396, words[0], 78);
+	assert_int_equal(send_out(f, &p), NAT_VERDICT_WORLD);
+	expect_lengths(f, 1396, 124);
+	/* One that must not be is refused. */
+	make_piece(&p, END(GUEST, 5000), END(REMOTE, 53), 1500, words[2] | 0x4000, 78);
+	assert_dropped(f, send_out(f, &p), &p, NAT_DROP_TOO_BIG);
+}
+
+/* Guests that chose the same identification share an address behind the NAT: RFC 7857, section 9.
+ */
+static void identifications_differ(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t ids[2];
+	struct packet p;
+
+	for (int i = 0; i < 2; i++) {
+		make_udp(&p, END(i == 0 ? GUEST : GUEST2, 5000), END(REMOTE, 53), 20);
+		p.head[18] = p.head[19] = 5;
+		lengthen(&p, 1500, false);
+		assert_int_equal(send_out(f, &p), NAT_VERDICT_KEPT);
+		ids[i] = expect_cut(f, &p, 0);
+	}
+	assert_int_not_equal(ids[0], ids[1]);
+}
+
 /* A GSO frame is as long as its segments. */
 static void gso(void **state)
 {
@@ -301,6 +414,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(too_big_with_df, setup, teardown),
 		cmocka_unit_test_setup_teardown(cut_without_df, setup, teardown),
+		cmocka_unit_test_setup_teardown(fragments_are_cut_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(identifications_differ, setup, teardown),
 		cmocka_unit_test_setup_teardown(gso, setup, teardown),
 		cmocka_unit_test_setup_teardown(mss_is_clamped, setup, teardown),
 		cmocka_unit_test_setup_teardown(odd_options, setup, teardown),

@@ -12,8 +12,7 @@ static struct random prng;
 static int setup(void **state)
 {
 	memset(&ports, 0, sizeof(ports));
-	ports.low = 1;
-	ports.high = 65535;
+	ports_init(&ports, 1, 65535);
 	return random_init(&prng);
 }
 
@@ -73,8 +72,7 @@ static void halves_are_kept_apart(void **state)
 /* A block above 1024 serves the low ports too: there is no other. */
 static void block_serves_all(void **state)
 {
-	ports.low = 50000;
-	ports.high = 50003;
+	ports_init(&ports, 50000, 50003);
 	for (int i = 0; i < 4; i++)
 		ports_take(&ports, PORT_SPACE_TCP, choose(PORT_SPACE_TCP, 22));
 	for (uint16_t port = 50000; port <= 50003; port++)
@@ -85,8 +83,7 @@ static void block_serves_all(void **state)
 
 static void udp_parity(void **state)
 {
-	ports.low = 50000;
-	ports.high = 50099;
+	ports_init(&ports, 50000, 50099);
 	for (int i = 0; i < 50; i++) {
 		uint16_t chosen = choose(PORT_SPACE_UDP, 5061);
 
@@ -116,7 +113,7 @@ static void edges(void **state)
 	static const uint16_t edges_of[] = {1, 63, 64, 127, 1023, 1024, 65471, 65472, 65534, 65535};
 
 	for (size_t i = 0; i < sizeof(edges_of) / sizeof(edges_of[0]); i++) {
-		ports.low = ports.high = edges_of[i];
+		ports_init(&ports, edges_of[i], edges_of[i]);
 		assert_int_equal(choose(PORT_SPACE_TCP, 30000), edges_of[i]);
 		assert_int_equal(choose(PORT_SPACE_UDP, 30000), edges_of[i]);
 	}
