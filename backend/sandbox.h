@@ -7,7 +7,7 @@
  *    monitor dies, no changes to files but the sockets (where the kernel has Landlock), and the
  *    wide system call filter. All threads inherit all of it.
  * 2. sandbox_settle(), right after rte_eal_init() and before any worker calls sandbox_worker(): no
- *    thread opens a file or maps code any more; sockets may still be made, bound and unlinked.
+ *    thread opens a file or maps code any more; stream sockets may still be made and bound.
  *    (Threads name themselves then: naming another thread opens a file of /proc.)
  * 3. sandbox_worker(), in each worker before it touches a guest's bytes: reading and writing open
  *    descriptors, waiting, and mapping memory (the SIGBUS handler's), nothing else.
@@ -32,7 +32,7 @@ struct sandbox_config {
 	/* For who may choose, that is root; others keep theirs. */
 	uid_t uid;
 	gid_t gid;
-	const char *const *directories; /* where sockets may be made and removed */
+	const char *const *directories; /* where sockets may be made */
 	unsigned int directory_count;
 };
 

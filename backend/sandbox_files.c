@@ -18,7 +18,7 @@
 static int allow_sockets(int ruleset, const char *directory)
 {
 	struct landlock_path_beneath_attr rule = {
-		.allowed_access = LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE,
+		.allowed_access = LANDLOCK_ACCESS_FS_MAKE_SOCK,
 		.parent_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC),
 	};
 

@@ -92,7 +92,13 @@ static const struct rule wide[] = {
 	ALLOW(lseek),
 	ALLOW(close),
 	ALLOW(close_range),
-	ALLOW(fcntl),
+	/* not the commands that have signals sent to other processes */
+	WHEN(fcntl, 1, INT, F_DUPFD),
+	WHEN(fcntl, 1, INT, F_DUPFD_CLOEXEC),
+	WHEN(fcntl, 1, INT, F_GETFD),
+	WHEN(fcntl, 1, INT, F_SETFD),
+	WHEN(fcntl, 1, INT, F_GETFL),
+	WHEN(fcntl, 1, INT, F_SETFL),
 	ALLOW(dup),
 	ALLOW(dup2),
 	ALLOW(dup3),
@@ -126,8 +132,9 @@ static const struct rule wide[] = {
 	ALLOW(readlinkat),
 	ALLOW(getdents64),
 	ALLOW(getcwd),
-	ALLOW(unlink),
-	ALLOW(unlinkat),
+	/* the library removes its socket at the end; the monitor does it anyway */
+	FAIL(unlink, EACCES),
+	FAIL(unlinkat, EACCES),
 	/* EAL makes a runtime directory that it has no use for with --no-shconf, and is content
 	 * when there is one */
 	FAIL(mkdir, EEXIST),
@@ -236,10 +243,16 @@ static const struct rule wide[] = {
 	FAIL(ioperm, EPERM),
 };
 
+/* The low bits of a socket's type; SOCK_CLOEXEC and SOCK_NONBLOCK lie above. */
+#define TYPE 0xf
+
 /* The C library opens files in passing (processors, time zone) and lives with a refusal. */
 static const struct rule settle[] = {
 	FAIL(open, EACCES),
 	FAIL(openat, EACCES),
+	/* datagrams reach sockets of others without connect(); AF_UNIX takes raw for datagram */
+	FAIL_WHEN(socket, EPROTONOSUPPORT, 1, TYPE, SOCK_DGRAM),
+	FAIL_WHEN(socket, EPROTONOSUPPORT, 1, TYPE, SOCK_RAW),
 	FAIL_WHEN(mmap, EACCES, 2, PROT_EXEC, PROT_EXEC),
 	FAIL_WHEN(mprotect, EACCES, 2, PROT_EXEC, PROT_EXEC),
 };

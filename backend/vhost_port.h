@@ -114,8 +114,9 @@ struct vhost_port_state {
 /* Any thread but the worker's and the library's. */
 void vhost_port_look(struct vhost_port *port, struct vhost_port_state *ret_state);
 
-/* Ends connections, unregisters and removes the socket; the worker does not use the port any more.
- * Not from a hook. A zeroed or NULL port is allowed. */
+/* Ends connections and unregisters; the worker does not use the port any more. The socket's file
+ * may stay (sandbox_files.h), nobody listens there. Not from a hook. A zeroed or NULL port is
+ * allowed. */
 void vhost_port_fini(struct vhost_port *port);
 
 /* The worker's operations (vhost_io.c). */

@@ -3,6 +3,9 @@
 
 #include "backend/sandbox_files.h"
 
+/* A file of the directory in which sockets may be made. */
+static char neighbour[64];
+
 static int change_files(void)
 {
 	/* Root's own files, and the kernel's. */
@@ -19,6 +22,23 @@ static int change_files(void)
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno != EACCES)
 		return 5;
 	return GOOD;
+}
+
+/* Sockets are made where others have theirs, in /run, and belong to root like those. */
+static int removes_a_neighbour(void)
+{
+	return unlink(neighbour) == 0 || errno != EACCES ? 1 : GOOD;
+}
+
+static void test_neighbours_of_the_sockets_stay(void **state)
+{
+	snprintf(neighbour, sizeof(neighbour), "/tmp/chnet-sandbox-neighbour-%d", getpid());
+	int fd = open(neighbour, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	if (sandbox_has_filters())
+		expect_good(removes_a_neighbour);
+	assert_int_equal(unlink(neighbour), 0);
 }
 
 static void test_no_file_changes(void **state)
@@ -54,6 +74,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_file_changes),
+		cmocka_unit_test(test_neighbours_of_the_sockets_stay),
 		cmocka_unit_test(test_missing_directory),
 	};
 

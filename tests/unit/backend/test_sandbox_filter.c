@@ -62,6 +62,17 @@ static int signal_a_thread_of_the_monitor(void)
 	return syscall(SYS_tgkill, getppid(), getppid(), 0) < 0;
 }
 
+/* The kernel would send any signal to the owner of a descriptor that it has input for. */
+static int have_the_monitor_signalled(void)
+{
+	return fcntl(0, F_SETOWN, getppid()) < 0;
+}
+
+static int choose_the_signal(void)
+{
+	return fcntl(0, F_SETSIG, SIGKILL) < 0;
+}
+
 static int change_mode(void)
 {
 	return chmod("/", 0755) < 0;
@@ -82,7 +93,8 @@ static void test_calls_that_kill(void **state)
 	int (*const bodies[])(void) = {run_a_program, start_a_process, trace, mount_something,
 		new_namespace, join_namespace, load_module, load_bpf, load_kernel,
 		read_another_process, signal_the_monitor, signal_a_thread_of_the_monitor,
-		change_mode, read_the_kernels_log, push_to_a_terminal};
+		have_the_monitor_signalled, choose_the_signal, change_mode, read_the_kernels_log,
+		push_to_a_terminal};
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
 		expect_killed(bodies[i]);
@@ -104,6 +116,8 @@ static int calls_that_fail(void)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
 		errno != EACCES)
 		return 4;
+	if (unlink("/tmp/chnet-sandbox-directory") == 0 || errno != EACCES)
+		return 7;
 	/* EAL's runtime directory must not appear. */
 	if (mkdir("/tmp/chnet-sandbox-directory", 0700) == 0 || errno != EEXIST)
 		return 5;
@@ -153,6 +167,25 @@ static int no_file_after_settling(void)
 static void test_no_file_after_settling(void **state)
 {
 	expect_good(no_file_after_settling);
+}
+
+/* A datagram needs no connect(): other services of the same user would take it for root's. */
+static int no_datagram_after_settling(void)
+{
+	if (sandbox_settle())
+		return 1;
+	if (!sandbox_has_filters())
+		return GOOD;
+	if (socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0 || errno != EPROTONOSUPPORT)
+		return 2;
+	if (socket(AF_UNIX, SOCK_RAW, 0) >= 0 || errno != EPROTONOSUPPORT)
+		return 3;
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 ? 4 : GOOD;
+}
+
+static void test_no_datagram_after_settling(void **state)
+{
+	expect_good(no_datagram_after_settling);
 }
 
 /* Settling reaches threads that run already. */
@@ -272,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_calls_that_fail),
 		cmocka_unit_test(test_abort_is_an_abort),
 		cmocka_unit_test(test_no_file_after_settling),
+		cmocka_unit_test(test_no_datagram_after_settling),
 		cmocka_unit_test(test_settling_reaches_other_threads),
 		cmocka_unit_test(test_worker_can_work),
 		cmocka_unit_test(test_worker_can_do_nothing_else),
