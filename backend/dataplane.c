@@ -8,7 +8,6 @@
 #include "backend/dataplane.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,6 +26,7 @@
 #include "backend/control_thread.h"
 #include "backend/guests.h"
 #include "backend/log.h"
+#include "backend/nat_setup.h"
 #include "backend/options.h"
 #include "backend/sandbox.h"
 #include "backend/sigbus.h"
@@ -126,25 +126,6 @@ static int add_tap(struct dataplane *dp)
 	return watch(&dp->quiesce, tap.fd, EPOLLIN | EPOLLET, vhost_port_epoll_tag(PORT_UPLINK, 0));
 }
 
-static int add_nat(struct dataplane *dp, uint64_t now_ns)
-{
-	const struct dataplane_config *config = dp->config;
-	struct nat_config nat = options_nat_config(config->options);
-	int adopted = 0;
-	nat.counters = &config->stats->nat;
-	int error = nat_new(&nat, config->flow_memory, config->flow_memory_size, now_ns, &adopted,
-		&dp->worker->nat);
-	if (error)
-		return error;
-	if (adopted == -EPROTO)
-		log_warning("flow memory is of another version or configuration: starting with no "
-			    "sessions");
-	else if (adopted)
-		log_info("flow memory adopted with %" PRIu64 " sessions",
-			config->stats->nat.sessions_live);
-	return 0;
-}
-
 static int build(struct dataplane *dp)
 {
 	const struct dataplane_config *config = dp->config;
@@ -163,7 +144,7 @@ static int build(struct dataplane *dp)
 	if (!error && network.has_uplink)
 		error = add_tap(dp);
 	if (!error && network.outside_be && network.has_uplink)
-		error = add_nat(dp, worker_clock_ns());
+		error = nat_setup_new(config, worker_clock_ns(), &dp->worker->nat);
 	if (!error)
 		error = guests_new(
 			config->options, &dp->quiesce, config->stats, dp->worker, &dp->guests);

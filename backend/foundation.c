@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/forward_check.h"
 #include "backend/log.h"
 #include "control/host/host.h"
 
@@ -77,11 +78,18 @@ static int build_host(struct foundation *foundation, const struct options *optio
 		.outside_be.s_addr = example_be(options),
 		.nat = options->nat == OPTIONS_NAT_KERNEL ? NFT_NAT_KERNEL : NFT_NAT_USER,
 		.run_directory = foundation->run_directory.path,
+		.forwards = options->forwards,
+		.forward_count = options->forward_count,
+		.outside_low = options->outside_low,
+		.outside_high = options->outside_high,
 	};
 
 	if (options->uplink == OPTIONS_UPLINK_NONE)
 		return 0;
-	int result = host_up(&config, &foundation->host, error, FOUNDATION_ERROR_CAPACITY);
+	int result = forward_check(options, error, FOUNDATION_ERROR_CAPACITY);
+	if (result)
+		return result;
+	result = host_up(&config, &foundation->host, error, FOUNDATION_ERROR_CAPACITY);
 	if (result)
 		return result;
 	const char *warning;

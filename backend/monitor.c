@@ -114,6 +114,8 @@ static int start_child(struct monitor *monitor)
 				.restarts = monitor->deaths,
 				.flow_memory = foundation->flows.address,
 				.flow_memory_size = foundation->flows.size,
+				.forwards = monitor->options.forwards,
+				.forward_count = monitor->options.forward_count,
 				.stats = foundation->stats.address,
 			},
 	};

@@ -27,8 +27,7 @@
 #define OPTIONS_SESSIONS_DEFAULT 262144
 /* New sessions that a guest may open a second. */
 #define OPTIONS_NEW_SESSIONS_DEFAULT 10000
-/* The most --forward options: what the flow memory has room for. */
-#define OPTIONS_FORWARDS_MAX 128
+#define OPTIONS_FORWARDS_MAX HOST_FORWARDS_MAX
 /* An error line, program name not included. */
 #define OPTIONS_ERROR_CAPACITY 512
 

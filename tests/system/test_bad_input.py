@@ -48,6 +48,15 @@ def _session():
         path.chmod(0o700)
 
 
+_listeners = []
+
+
+def _listener():
+    """A listener in the host's network, until the program ends."""
+    with lab.inside("host"):
+        _listeners.append(socket.create_server(("127.0.0.1", 8085)))
+
+
 def _collision():
     lab.run("ip", "-n", "host", "address", "add", "172.16.0.77/24", "dev", "outside")
 
@@ -97,6 +106,19 @@ refused("a malformed HOST_IP in the environment", *GOOD, env={"HOST_IP": "localh
         says=("HOST_IP", "localhost"))
 refused("a malformed GUEST_MAC in the environment", *GOOD, env={"GUEST_MAC": "none"},
         says=("GUEST_MAC", "none"))
+refused("a forward to a guest that is not on the LAN", *GOOD, "--forward",
+        "tcp:8080=10.0.0.2:80", says=("tcp:8080", "10.0.0.2", "172.16.0.0/24"))
+refused("two forwards of one port", *GOOD, "--forward", "tcp:8080-8090=172.16.0.2:80-90",
+        "--forward", "tcp:8085=172.16.0.3:80", says=("8085", "172.16.0.2"))
+refused("a forward of a port on which a program of the host listens", *GOOD, "--forward",
+        "tcp:8000-8099=172.16.0.2:8000-8099", says=("tcp:8000", "8085", "in use"),
+        setup=_listener)
+refused("a forward at an address that the host has not", *GOOD, "--forward",
+        "tcp:192.0.2.9:8080=172.16.0.2:80", says=("192.0.2.9", "no address"))
+refused("a time-out that an RFC forbids", *GOOD, "--nat-timeout", "udp=60",
+        says=("udp=60", "120", "RFC 4787"))
+refused("outside ports without an uplink", *GOOD, "--uplink", "none", "--outside-ports",
+        "50000-59999", says=("--outside-ports", "uplink"))
 refused("a LAN in which the host has an address already", *GOOD, setup=_collision,
         says=("172.16.0.", "outside"))
 
