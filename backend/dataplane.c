@@ -126,6 +126,12 @@ static int add_tap(struct dataplane *dp)
 	return watch(&dp->quiesce, tap.fd, EPOLLIN | EPOLLET, vhost_port_epoll_tag(PORT_UPLINK, 0));
 }
 
+static int add_nat(struct dataplane *dp)
+{
+	dp->worker->way_out = dp->config->way_out;
+	return nat_setup_new(dp->config, worker_clock_ns(), &dp->worker->nat);
+}
+
 static int build(struct dataplane *dp)
 {
 	const struct dataplane_config *config = dp->config;
@@ -144,7 +150,7 @@ static int build(struct dataplane *dp)
 	if (!error && network.has_uplink)
 		error = add_tap(dp);
 	if (!error && network.outside_be && network.has_uplink)
-		error = nat_setup_new(config, worker_clock_ns(), &dp->worker->nat);
+		error = add_nat(dp);
 	if (!error)
 		error = guests_new(
 			config->options, &dp->quiesce, config->stats, dp->worker, &dp->guests);

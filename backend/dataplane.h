@@ -31,6 +31,8 @@ struct dataplane_config {
 	void *flow_memory;	 /* MAP_SHARED, page aligned; all zero when the monitor started;
 				  * NULL without a user-space NAT (no uplink, or --nat kernel) */
 	size_t flow_memory_size; /* bytes: nat_memory_size() of options_nat_config() */
+	const uint64_t *way_out; /* MAP_SHARED, see way_out.h: the monitor writes it at any time;
+				  * NULL without a user-space NAT */
 	const struct host_forward *forwards; /* ports that lead to guests; what the flow memory has
 					      * besides is removed */
 	size_t forward_count;

@@ -9,7 +9,10 @@
 
 #include "backend/forward_check.h"
 #include "backend/log.h"
+#include "backend/way_out.h"
 #include "control/host/host.h"
+
+#define WAY_OUT_SIZE 4096
 
 static int claim_sockets(struct foundation *foundation, const struct options *options, char *error)
 {
@@ -105,6 +108,8 @@ static int make_memory(struct foundation *foundation, const struct options *opti
 	int result = shared_memory_init(&foundation->stats, "chnet-stats", stats_size);
 
 	if (!result && nat)
+		result = shared_memory_init(&foundation->way_out, "chnet-way-out", WAY_OUT_SIZE);
+	if (!result && nat)
 		result = shared_memory_init(&foundation->flows, "chnet-flows", flow_size);
 	if (result)
 		snprintf(error, FOUNDATION_ERROR_CAPACITY,
@@ -112,6 +117,25 @@ static int make_memory(struct foundation *foundation, const struct options *opti
 			"--sessions",
 			options->sessions, flow_size, strerror(-result));
 	return result;
+}
+
+void foundation_tell_way_out(struct foundation *foundation)
+{
+	const struct host *host = foundation->host;
+	uint64_t *word = foundation->way_out.address;
+
+	if (!host || !word)
+		return;
+	uint32_t mtu = host_path_mtu(host);
+	struct way_out way = {
+		.address_be = host_egress_address_be(host).s_addr,
+		.mtu = mtu < UINT16_MAX ? (uint16_t)mtu : UINT16_MAX,
+		.owns_ports = host_is_stateless(host),
+	};
+	/* Between two networks it has none; the last one may well come back. */
+	if (!way.address_be)
+		way.address_be = way_out_unpack(way_out_read(word)).address_be;
+	way_out_write(word, way);
 }
 
 int foundation_init(struct foundation *foundation, const struct options *options, size_t flow_size,
@@ -130,6 +154,8 @@ int foundation_init(struct foundation *foundation, const struct options *options
 		result = build_host(foundation, options, error);
 	if (result)
 		foundation_fini(foundation);
+	else
+		foundation_tell_way_out(foundation);
 	return result;
 }
 
@@ -138,6 +164,7 @@ void foundation_fini(struct foundation *foundation)
 	host_down(foundation->host);
 	foundation->host = NULL;
 	shared_memory_fini(&foundation->flows);
+	shared_memory_fini(&foundation->way_out);
 	shared_memory_fini(&foundation->stats);
 	socket_claim_release(foundation->claim);
 	foundation->claim = NULL;

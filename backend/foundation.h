@@ -24,6 +24,7 @@ struct foundation {
 	struct host *host;	    /* NULL without a TAP uplink */
 	struct shared_memory flows; /* none without a user-space NAT */
 	struct shared_memory stats;
+	struct shared_memory way_out; /* one word, see way_out.h; none without such a NAT */
 };
 
 /*
@@ -32,6 +33,9 @@ struct foundation {
  */
 int foundation_init(struct foundation *foundation, const struct options *options, size_t flow_size,
 	size_t stats_size, char *error);
+
+/* Tells data planes how the host reaches the world now: after host_refresh(). */
+void foundation_tell_way_out(struct foundation *foundation);
 
 /* Takes it all down, when no data plane is left. Allowed after foundation_init() failed. */
 void foundation_fini(struct foundation *foundation);

@@ -114,6 +114,7 @@ static int start_child(struct monitor *monitor)
 				.restarts = monitor->deaths,
 				.flow_memory = foundation->flows.address,
 				.flow_memory_size = foundation->flows.size,
+				.way_out = foundation->way_out.address,
 				.forwards = monitor->options.forwards,
 				.forward_count = monitor->options.forward_count,
 				.stats = foundation->stats.address,
@@ -320,6 +321,8 @@ static void on_host_change(struct monitor *monitor)
 {
 	int changed = host_refresh(monitor->foundation.host);
 
+	if (changed >= 0)
+		foundation_tell_way_out(&monitor->foundation);
 	if (changed < 0)
 		log_warning("cannot follow a change of the host's network: %s", strerror(-changed));
 	else if (changed > 0)

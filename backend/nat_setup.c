@@ -15,6 +15,7 @@
 #include "backend/options.h"
 #include "backend/options_value.h"
 #include "backend/stats.h"
+#include "backend/way_out.h"
 #include "control/host/host_forward.h"
 #include "nat/nat.h"
 
@@ -97,6 +98,11 @@ int nat_setup_new(const struct dataplane_config *config, uint64_t now_ns, struct
 	struct nat *nat;
 	int adopted = 0;
 
+	if (config->way_out) {
+		struct way_out way = way_out_unpack(way_out_read(config->way_out));
+		nat_config.alias_be = way.address_be;
+		nat_config.alias_owns_range = way.owns_ports;
+	}
 	nat_config.counters = &config->stats->nat;
 	int error = nat_new(
 		&nat_config, config->flow_memory, config->flow_memory_size, now_ns, &adopted, &nat);

@@ -8,6 +8,7 @@
 
 #include "backend/forward.h"
 #include "backend/sigbus.h"
+#include "backend/way_out.h"
 
 #define EPOLL_EVENTS 16
 
@@ -146,8 +147,22 @@ static void stop_faulty(struct worker *worker)
 	}
 }
 
+/* Passes word of the monitor on to the NAT. */
+static void look_at_way_out(struct worker *worker)
+{
+	if (!worker->nat || !worker->way_out)
+		return;
+	uint64_t word = way_out_read(worker->way_out);
+	if (word == worker->way_out_seen)
+		return;
+	struct way_out way = way_out_unpack(word);
+	nat_set_way_out(worker->nat, way.address_be, way.owns_ports, way.mtu);
+	worker->way_out_seen = word;
+}
+
 static void tick(struct worker *worker)
 {
+	look_at_way_out(worker);
 	worker->next_tick_ns = worker->now_ns + WORKER_TICK_NS;
 	forward_tick(worker);
 }
@@ -230,6 +245,7 @@ static void sleep_until_event(struct worker *worker)
 	if (timeout)
 		worker->stats->worker.sleeps++;
 	poll_events(worker, timeout);
+	look_at_way_out(worker);
 }
 
 void *worker_main(void *argument)
@@ -240,6 +256,7 @@ void *worker_main(void *argument)
 	worker->next_tick_ns = worker->now_ns + WORKER_TICK_NS;
 	for (uint16_t i = 0; i < PORT_MAX; i++)
 		activate(worker, i);
+	look_at_way_out(worker);
 
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
 		worker->now_ns = worker_clock_ns();

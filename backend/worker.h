@@ -72,6 +72,8 @@ struct worker {
 	struct binding binding;		   /* which port may speak with which address */
 	struct neighbour_table *neighbour; /* which MAC has which address of the LAN */
 	struct nat *nat;		   /* NULL without a NAT of ours */
+	const uint64_t *way_out;	   /* see way_out.h; NULL: it does not change */
+	uint64_t way_out_seen;		   /* what the NAT was told last */
 
 	uint16_t active[PORT_MAX]; /* indices of active ports, in no order */
 	uint16_t active_count;

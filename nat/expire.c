@@ -39,7 +39,8 @@ static uint32_t sweep(struct nat *nat, uint32_t steps, uint32_t closes, uint32_t
 			nat->expire.cursor = 0;
 		prefetch(nat, nat->expire.cursor + PREFETCH_AHEAD);
 		s = &table->records[nat->expire.cursor];
-		if (s->commit == SESSION_LIVE && nat_is_expired(nat, s)) {
+		if (s->commit == SESSION_LIVE &&
+			(nat_is_expired(nat, s) || nat_is_orphan(nat, s))) {
 			expire_close(nat, nat->expire.cursor);
 			closed++;
 		}

@@ -187,8 +187,7 @@ enum nat_verdict icmp_error_out(struct nat *nat, struct packet *p)
 		return nat_refuse(nat, p, NAT_DROP_ICMP_ERROR);
 	/* The remote knows us by the alias: the host rewrites outer addresses only. */
 	embedded_be = s->outside_be;
-	if (nat->config.alias_owns_range && nat->config.alias_be != 0 &&
-		!(s->flags & SESSION_HAIRPIN))
+	if (nat_is_aliased(nat) && !(s->flags & SESSION_HAIRPIN))
 		embedded_be = nat->config.alias_be;
 	translate(p, &e, FLOW_OUT, s->outside_be, embedded_be, s->outside_port_be);
 	nat_count(&nat->counters->packets_out, 1);

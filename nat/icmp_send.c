@@ -48,6 +48,27 @@ static bool is_too_many(struct nat *nat)
 	return false;
 }
 
+/*
+ * Gives the quoted datagram the destination that its sender gave it. Behind an alias it came to us
+ * with another; its sender would not know it again. Checksums are kept right as far as they are
+ * there: whoever gets the error may look.
+ */
+static void name_alias(const struct nat *nat, uint8_t *ip, size_t length)
+{
+	size_t header = (size_t)(ip[0] & 0xf) * 4;
+	uint16_t delta = checksum_delta32(nat->config.outside_be, nat->config.alias_be);
+	uint8_t *l4 = ip + header;
+
+	if (!nat_is_aliased(nat) || load32(ip + IPV4_DESTINATION) != nat->config.outside_be)
+		return;
+	store32(ip + IPV4_DESTINATION, nat->config.alias_be);
+	store16(ip + IPV4_CHECKSUM, checksum_update(load16(ip + IPV4_CHECKSUM), delta));
+	if (ip[IPV4_PROTOCOL] == IPPROTO_TCP && length >= header + TCP_CHECKSUM + 2)
+		store16(l4 + TCP_CHECKSUM, checksum_update(load16(l4 + TCP_CHECKSUM), delta));
+	else if (ip[IPV4_PROTOCOL] == IPPROTO_UDP && length >= header + UDP_CHECKSUM + 2)
+		store16(l4 + UDP_CHECKSUM, checksum_update_udp(load16(l4 + UDP_CHECKSUM), delta));
+}
+
 static void fill(struct nat *nat, struct packet *p, const struct icmp_error *error)
 {
 	uint16_t quote = error->length < ICMP_SEND_QUOTE_MAX ? error->length : ICMP_SEND_QUOTE_MAX;
@@ -68,6 +89,8 @@ static void fill(struct nat *nat, struct packet *p, const struct icmp_error *err
 	icmp[1] = error->code;
 	store16(icmp + ICMP_MTU, htons(error->mtu));
 	memcpy(icmp + ICMP_HEADER, error->about, quote);
+	if (error->verdict == NAT_VERDICT_WORLD)
+		name_alias(nat, icmp + ICMP_HEADER, quote);
 	store16(icmp + ICMP_CHECKSUM,
 		checksum_finish(checksum_add(0, icmp, (size_t)(ICMP_HEADER + quote))));
 

@@ -86,7 +86,8 @@ static bool is_config_valid(const struct nat_config *c)
 	       (c->inside_be & ~mask_of(c->inside_prefix)) == 0 && c->outside_be != 0 &&
 	       c->port_low <= c->port_high && c->sessions >= SESSIONS_MIN &&
 	       c->sessions <= SESSIONS_MAX && (c->mtu_out == 0 || c->mtu_out >= MTU_MIN) &&
-	       (c->mtu_in == 0 || c->mtu_in >= MTU_MIN) && are_timeouts_valid(&c->timeouts) &&
+	       (c->mtu_in == 0 || c->mtu_in >= MTU_MIN) &&
+	       (c->mtu_path == 0 || c->mtu_path >= MTU_MIN) && are_timeouts_valid(&c->timeouts) &&
 	       (uint32_t)c->filter <= NAT_FILTER_ADDRESS_AND_PORT;
 }
 
@@ -148,6 +149,10 @@ static void fill_mtu(struct nat *nat)
 
 	nat->mtu[FLOW_OUT] = out;
 	nat->mtu[FLOW_IN] = in;
+	if (c->mtu_path != 0 && c->mtu_path < least)
+		least = c->mtu_path;
+	nat->mss_max = 0;
+	nat->slow_events = 0;
 	if (least == UINT32_MAX)
 		return;
 	nat->mss_max = (uint16_t)(least - IPV4_AND_TCP_HEADER);
@@ -237,6 +242,17 @@ void nat_free(struct nat *nat)
 	fragments_fini(&nat->fragments);
 	outbox_fini(&nat->outbox);
 	free(nat);
+}
+
+void nat_set_way_out(struct nat *nat, uint32_t alias_be, bool alias_owns_range, uint16_t mtu_path)
+{
+	struct nat_config *config = &nat->config;
+
+	nat->moved |= alias_be != config->alias_be;
+	config->alias_be = alias_be;
+	config->alias_owns_range = alias_owns_range;
+	config->mtu_path = mtu_path != 0 && mtu_path < MTU_MIN ? MTU_MIN : mtu_path;
+	fill_mtu(nat);
 }
 
 bool nat_tick(struct nat *nat, uint64_t now_ns)

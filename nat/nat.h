@@ -170,6 +170,9 @@ struct nat_config {
 	 * least; 0: not our business (the host behind a TAP sees to it). */
 	uint16_t mtu_out;
 	uint16_t mtu_in;
+	/* The longest IPv4 packet that crosses the links which are known, bytes, 576 at least: TCP
+	 * connections are held to it (MSS), no packet is refused for it; 0: not known. */
+	uint16_t mtu_path;
 
 	enum nat_filter filter;
 	/* SYNs from outside that nobody asked for: after six seconds the sender gets a port
@@ -235,6 +238,13 @@ bool nat_tick(struct nat *nat, uint64_t now_ns);
 /* Whether nothing waits for time to pass: no session, no fragment, no SYN; nat_tick() need not be
  * called then. */
 bool nat_is_idle(const struct nat *nat);
+
+/*
+ * The way to the world has changed: alias_be, alias_owns_range and mtu_path of the configuration
+ * are these from now on (an MTU below 576 counts as 576). Sessions that name an address which is no
+ * more ours still work, and are closed within seconds by nat_tick().
+ */
+void nat_set_way_out(struct nat *nat, uint32_t alias_be, bool alias_owns_range, uint16_t mtu_path);
 
 /*
  * Port forwards. From nat_forward_add() on, anyone may open sessions to the outside ports, and the

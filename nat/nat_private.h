@@ -55,6 +55,7 @@ struct nat {
 	struct syn_hold syn_hold;
 	uint64_t icmp_spent_ns; /* see icmp_send.c */
 	uint16_t mss_max;	/* SYNs are lowered to it, when slow_events says so */
+	bool moved; /* the alias has changed: sessions may name a former one until they are swept */
 	struct nat_counters own_counters;
 };
 
@@ -96,6 +97,19 @@ static inline bool nat_is_outside(const struct nat *nat, uint32_t address_be)
 {
 	return address_be == nat->config.outside_be ||
 	       (address_be == nat->config.alias_be && address_be != 0);
+}
+
+/* Whether the world knows us by the alias, which the host puts into outer headers only. */
+static inline bool nat_is_aliased(const struct nat *nat)
+{
+	return nat->config.alias_owns_range && nat->config.alias_be != 0;
+}
+
+/* Whether the session names an address as ours that is no more (nat_set_way_out()). */
+static inline bool nat_is_orphan(const struct nat *nat, const struct session *s)
+{
+	return !nat_is_outside(nat, s->outside_be) ||
+	       ((s->flags & SESSION_HAIRPIN) && !nat_is_outside(nat, s->remote_be));
 }
 
 /* Whether the address belongs to the LAN, its broadcast addresses included, and is not ours. */

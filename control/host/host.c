@@ -130,6 +130,13 @@ struct in_addr host_egress_address_be(const struct host *host)
 	return host->egress.source_be;
 }
 
+uint32_t host_path_mtu(const struct host *host)
+{
+	if (host->egress.mtu == 0)
+		return 0;
+	return host->egress.mtu < host->link.mtu ? host->egress.mtu : host->link.mtu;
+}
+
 bool host_is_stateless(const struct host *host)
 {
 	return host->stateless;

@@ -98,6 +98,13 @@ const char *host_egress(const struct host *host);
 struct in_addr host_egress_address_be(const struct host *host);
 
 /*
+ * The longest IPv4 packet that fits both the TAP and the way out, bytes: what the MSS of TCP
+ * connections can be held to; 0 when there is no way out. May change with host_refresh(), whatever
+ * that returns.
+ */
+uint32_t host_path_mtu(const struct host *host);
+
+/*
  * Whether the kernel now leaves mapping and filtering of outside_low to outside_high to our NAT;
  * false when it masquerades, as asked or because it could not do the other (a warning says why), or
  * as long as the host's address is not known. May change with host_refresh().

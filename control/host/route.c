@@ -53,6 +53,8 @@ static int route_read(struct rtnl_route *route, int except, struct route_egress 
 	egress->index = rtnl_route_nh_get_ifindex(hop);
 	if (egress->index <= 0 || egress->index == except)
 		return -ENOENT;
+	/* Left at 0 when the route has none. */
+	(void)rtnl_route_get_metric(route, RTAX_MTU, &egress->mtu);
 	if (source && nl_addr_get_len(source) == sizeof(egress->source_be))
 		memcpy(&egress->source_be, nl_addr_get_binary_addr(source),
 			sizeof(egress->source_be));
@@ -63,6 +65,7 @@ int route_find_egress(struct nl_sock *socket, int except, struct route_egress *r
 {
 	struct route_egress egress = {0};
 	struct rtnl_route *route = NULL;
+	struct link_info link;
 	int r = route_look_up(socket, &route);
 
 	if (r < 0)
@@ -77,6 +80,9 @@ int route_find_egress(struct nl_sock *socket, int except, struct route_egress *r
 		return -ENOENT;
 	if (r < 0)
 		return r;
+	if (link_get(socket, egress.interface, &link) == 0 &&
+		(egress.mtu == 0 || link.mtu < egress.mtu))
+		egress.mtu = link.mtu;
 	*ret_egress = egress;
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdint.h>
 
 struct nl_sock;
 
@@ -13,6 +14,8 @@ struct route_egress {
 	int index;		  /* its number */
 	struct in_addr source_be; /* the host's address there, as the kernel chooses it for packets
 				   * of its own; 0.0.0.0 when it has none */
+	uint32_t mtu;		  /* the longest IPv4 packet there, bytes: the route's, or else
+				   * the interface's */
 };
 
 /*

@@ -3,6 +3,7 @@
  * The monitor in a process of its own, with data planes that do as the test says. Test, monitor and
  * data planes share one page; the test waits for events on a semaphore in it, never for time.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -28,6 +29,7 @@
 #include <cmocka.h>
 
 #include "backend/monitor.h"
+#include "backend/way_out.h"
 #include "tests/unit/host/namespace.h"
 
 #define SOCKET "/run/a.sock"
@@ -52,7 +54,9 @@ struct script {
 	sem_t printed;		    /* posted when counters were printed */
 	uint64_t flow_starts;	    /* the last data plane's view of what earlier ones wrote */
 	uint64_t stats_starts;
-	unsigned int ports; /* as given to print_stats */
+	unsigned int ports;	/* as given to print_stats */
+	struct way_out way_out; /* as the last data plane found it when it started */
+	bool has_way_out;
 };
 
 static struct script *script;
@@ -91,6 +95,9 @@ static int fake_dataplane(const struct dataplane_config *config)
 	script->stats_starts = ++config->stats->starts;
 	if (config->flow_memory)
 		script->flow_starts = ++*(uint64_t *)config->flow_memory;
+	script->has_way_out = config->way_out != NULL;
+	if (config->way_out)
+		script->way_out = way_out_unpack(way_out_read(config->way_out));
 	if (write(config->ready_fd, "r", 1) != 1)
 		return 5;
 	close(config->ready_fd);
@@ -307,6 +314,59 @@ static void test_restart(void **state)
 	assert_false(namespace_has_link("tap0"));
 }
 
+/* What a data plane finds that is started now. */
+static struct way_out way_out_now(void)
+{
+	assert_int_equal(kill(script->pid, SIGKILL), 0);
+	wait_for(&script->ready);
+	assert_true(script->has_way_out);
+	return script->way_out;
+}
+
+static void test_way_out_is_followed(void **state)
+{
+	struct way_out way;
+	struct run run;
+
+	start_with(&run, "--tap=tap0");
+	expect_ready(&run);
+	assert_true(script->has_way_out);
+	assert_int_equal(script->way_out.address_be, 0);
+	assert_int_equal(script->way_out.mtu, 0);
+	assert_false(script->way_out.owns_ports);
+	/* The kernel has told the monitor before these commands end; it hears of the data plane's
+	 * death later. */
+	namespace_run("ip link add way0 type veth peer name way1; ip link set way1 up; "
+		      "ip link set way0 mtu 1400 up; ip address add 192.0.2.7/24 dev way0; "
+		      "ip route add default via 192.0.2.1");
+	way = way_out_now();
+	assert_int_equal(way.address_be, inet_addr("192.0.2.7"));
+	assert_int_equal(way.mtu, 1400);
+	namespace_run("ip link set way0 mtu 9000; ip address add 192.0.2.8/24 dev way0; "
+		      "ip route replace default via 192.0.2.1 src 192.0.2.8");
+	way = way_out_now();
+	assert_int_equal(way.address_be, inet_addr("192.0.2.8"));
+	assert_int_equal(way.mtu, 1500); /* the TAP's */
+	/* Gone for a while: the address may come back. */
+	namespace_run("ip link del way0");
+	way = way_out_now();
+	assert_int_equal(way.address_be, inet_addr("192.0.2.8"));
+	assert_int_equal(way.mtu, 0);
+	assert_int_equal(kill(run.pid, SIGTERM), 0);
+	assert_int_equal(finish(&run), 0);
+}
+
+static void test_no_way_out_without_a_nat(void **state)
+{
+	struct run run;
+
+	start_with(&run, "--nat=kernel");
+	expect_ready(&run);
+	assert_false(script->has_way_out);
+	assert_int_equal(kill(run.pid, SIGTERM), 0);
+	assert_int_equal(finish(&run), 0);
+}
+
 static void test_failed_start(void **state)
 {
 	struct run run;
@@ -466,6 +526,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_start_and_stop),
 		TEST(test_restart),
+		TEST(test_way_out_is_followed),
+		TEST(test_no_way_out_without_a_nat),
 		TEST(test_failed_start),
 		TEST(test_crash_loop),
 		TEST(test_many_deaths),

@@ -6,6 +6,7 @@
  */
 #include "tests/unit/frame.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "tests/unit/backend/eal.h"
+#include "backend/way_out.h"
 #include "tests/unit/backend/world.h"
 
 #define DEADLINE_NS UINT64_C(20000000000)
@@ -27,6 +29,7 @@ struct fixture {
 	int kicks[WORLD_GUESTS];
 	int receive_kicks[WORLD_GUESTS];
 	int tap;
+	uint64_t way_out; /* the monitor's word */
 };
 
 #define WAIT_FOR(condition)                                          \
@@ -65,6 +68,7 @@ static void start_of_kind(struct fixture *f, enum world_kind kind)
 	/* Introduced now by the worker's own clock, or its first tick would forget them. */
 	f->worker->now_ns = worker_clock_ns();
 	world_introduce(f->world);
+	f->worker->way_out = &f->way_out;
 	assert_int_equal(pthread_create(&f->thread, NULL, worker_main, f->worker), 0);
 }
 
@@ -256,6 +260,46 @@ static void sessions_are_ticked(void **state)
 	assert_int_equal(GET(f->world->uplink.sent_count), 1);
 }
 
+/* ---- word of the monitor */
+
+#define HOST_IP 0xc0000207u /* 192.0.2.7 */
+
+static struct world_frame to_host(uint16_t from_port)
+{
+	return world_udp(
+		WORLD_GATEWAY_MAC, WORLD_GUEST_MAC(0), WORLD_GUEST_IP(0), HOST_IP, from_port, 4000);
+}
+
+/* A worker that sleeps for good has heard of the new address before it looks at the first frame. */
+static void new_address_is_known_after_a_sleep(void **state)
+{
+	struct fixture *f = *state;
+	struct world_frame frame = to_host(5000);
+	until_asleep(f, 0);
+	way_out_write(&f->way_out, (struct way_out){htonl(HOST_IP), 1500, true});
+	arrive(f, 0, &frame, 1, f->kicks[0]);
+	until_taken(f, 0);
+	until_asleep(f, 1);
+	/* It is the NAT's own, where nobody has port 4000. */
+	assert_int_equal(GET(f->world->stats.ports[0].drops[DROP_NAT + NAT_DROP_NO_MAPPING]), 1);
+	assert_int_equal(GET(f->world->uplink.sent_count), 0);
+}
+
+static void new_address_is_known_to_a_busy_worker(void **state)
+{
+	struct fixture *f = *state;
+	until_asleep(f, 0);
+	uint64_t before = sleeps(f);
+	SET(f->world->guests[1].readable, true);
+	signal_fd(f->kicks[1]);
+	WAIT_FOR(GET(f->world->stats.worker.arm_races) >= 3);
+	way_out_write(&f->way_out, (struct way_out){htonl(HOST_IP), 1500, true});
+	WAIT_FOR(GET(f->worker->way_out_seen) == f->way_out);
+	assert_int_equal(sleeps(f), before);
+	SET(f->world->guests[1].readable, false);
+	until_asleep(f, before);
+}
+
 /* ---- the uplink */
 
 /* One edge for all of them, more than one burst reads. */
@@ -381,6 +425,8 @@ int main(void)
 		WORKER_TEST(wake_makes_it_look_everywhere),
 		WORKER_TEST(grace_periods_end),
 		WORKER_TEST(sessions_are_ticked),
+		WORKER_TEST(new_address_is_known_after_a_sleep),
+		WORKER_TEST(new_address_is_known_to_a_busy_worker),
 		WORKER_TEST(one_edge_is_enough_for_the_tap),
 		WORKER_TEST(every_edge_counts),
 		WORKER_TEST(full_guest_delays_nobody),

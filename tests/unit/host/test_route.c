@@ -112,6 +112,27 @@ static void chooses_the_source(void **state)
 	assert_egress("veth1", "198.51.100.1");
 }
 
+static void assert_mtu(uint32_t mtu)
+{
+	struct route_egress egress;
+
+	assert_int_equal(route_find_egress(route_socket, 0, &egress), 0);
+	assert_int_equal(egress.mtu, mtu);
+}
+
+static void knows_the_mtu(void **state)
+{
+	namespace_run("ip route add default via 198.51.100.2");
+	assert_mtu(1500);
+	namespace_run("ip link set veth1 mtu 1420");
+	assert_mtu(1420);
+	/* a route may say less, and cannot say more */
+	namespace_run("ip route replace default via 198.51.100.2 mtu 1380");
+	assert_mtu(1380);
+	namespace_run("ip route replace default via 198.51.100.2 mtu 9000");
+	assert_mtu(1420);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -119,6 +140,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(prefers_the_lowest_metric, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(follows_a_vpn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(chooses_the_source, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(knows_the_mtu, set_up, tear_down),
 	};
 
 	namespace_enter();

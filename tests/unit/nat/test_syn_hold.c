@@ -64,6 +64,33 @@ static void silent_for_six_seconds(void **state)
 	fixture_fini(&f);
 }
 
+/* Whoever asked knows us by the host's address: the answer must speak of that one. */
+static void answer_names_the_alias(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct packet p, answer;
+	struct fixture f;
+
+	config.answer_syn = true;
+	config.alias_be = ip(HOST);
+	for (int owns = 0; owns < 2; owns++) {
+		config.alias_owns_range = owns;
+		fixture_init(&f, &config);
+		tcp_in(&f, &p, END(REMOTE, 7), END(OUTSIDE, 80), SYN);
+		fixture_advance(&f, 7);
+		assert_int_equal(tick(&f, &answer), 1);
+		assert_string_equal(source_of(&answer).address, OUTSIDE); /* the host rewrites it */
+		const uint8_t *quote = answer.head + answer.l4_offset + 8;
+		make_tcp(&p, END(REMOTE, 7), END(owns ? HOST : OUTSIDE, 80), SYN, 0);
+		assert_memory_equal(quote + 12, p.head + p.l3_offset + 12, 12);
+		uint32_t sum = 0;
+		for (int i = 0; i < 20; i += 2)
+			sum += (uint32_t)(quote[i] << 8 | quote[i + 1]);
+		assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
+		fixture_fini(&f);
+	}
+}
+
 /* The guest's own SYN makes a simultaneous open of it: no answer then. */
 static void simultaneous_open(void **state)
 {
@@ -145,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silent_for_six_seconds),
+		cmocka_unit_test(answer_names_the_alias),
 		cmocka_unit_test(simultaneous_open),
 		cmocka_unit_test(never_without_leave),
 		cmocka_unit_test(only_syns),
