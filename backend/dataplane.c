@@ -28,7 +28,9 @@
 #include "backend/log.h"
 #include "backend/nat_setup.h"
 #include "backend/options.h"
+#include "backend/refusals.h"
 #include "backend/sandbox.h"
+#include "backend/session_log.h"
 #include "backend/sigbus.h"
 #include "backend/worker.h"
 
@@ -44,6 +46,9 @@ struct dataplane {
 	struct api_view view;
 	struct control_thread *control;
 	struct tap_port tap;
+	struct session_log *session_log; /* NULL: nobody asked */
+	struct refusals refusals;
+	uint64_t next_refusals_ns; /* when to look at them again */
 	pthread_t thread;
 	bool running;
 };
@@ -128,8 +133,15 @@ static int add_tap(struct dataplane *dp)
 
 static int add_nat(struct dataplane *dp)
 {
-	dp->worker->way_out = dp->config->way_out;
-	return nat_setup_new(dp->config, worker_clock_ns(), &dp->worker->nat);
+	const struct dataplane_config *config = dp->config;
+	int error = 0;
+	if (config->options->log_sessions)
+		error = session_log_new(&config->stats->worker.log_lost, &dp->session_log);
+	if (error)
+		return error;
+	refusals_init(&dp->refusals, &config->stats->nat);
+	dp->worker->way_out = config->way_out;
+	return nat_setup_new(config, dp->session_log, worker_clock_ns(), &dp->worker->nat);
 }
 
 static int build(struct dataplane *dp)
@@ -193,14 +205,34 @@ static void tell_ready(int fd)
 	close(fd);
 }
 
-static void wait_for_term(void)
+static void write_session(const char *line)
 {
+	log_info("%s", line);
+}
+
+/* What a worker must not do itself: to speak. */
+static void report(struct dataplane *dp)
+{
+	char line[REFUSALS_LINE];
+	if (dp->session_log)
+		session_log_drain(dp->session_log, write_session);
+	uint64_t now_ns = worker_clock_ns();
+	if (now_ns < dp->next_refusals_ns)
+		return;
+	dp->next_refusals_ns = now_ns + REFUSALS_INTERVAL_NS;
+	if (refusals_look(&dp->refusals, &dp->config->stats->nat, line))
+		log_warning("%s", line);
+}
+
+static void wait_for_term(struct dataplane *dp)
+{
+	const struct timespec second = {.tv_sec = 1}, moment = {.tv_nsec = SESSION_LOG_INTERVAL_NS};
 	sigset_t term;
-	int number;
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
-	while (sigwait(&term, &number))
-		;
+	while (sigtimedwait(&term, NULL, dp->session_log ? &moment : &second) != SIGTERM)
+		if (dp->worker->nat)
+			report(dp);
 }
 
 /* Control first, which calls the worker; then that: nothing uses the ports any more when they go.
@@ -212,8 +244,11 @@ static void dismantle(struct dataplane *dp)
 		worker_stop(dp->worker);
 		pthread_join(dp->thread, NULL);
 	}
+	if (dp->session_log)
+		session_log_drain(dp->session_log, write_session);
 	guests_free(dp->guests);
 	worker_free(dp->worker);
+	session_log_free(dp->session_log);
 	quiesce_fini(&dp->quiesce);
 }
 
@@ -232,7 +267,7 @@ int dataplane_main(const struct dataplane_config *config)
 		error = launch(&dp);
 	if (!error) {
 		tell_ready(config->ready_fd);
-		wait_for_term();
+		wait_for_term(&dp);
 	} else {
 		log_error("the data plane does not start: %s", strerror(-error));
 	}

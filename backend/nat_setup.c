@@ -14,6 +14,7 @@
 #include "backend/log.h"
 #include "backend/options.h"
 #include "backend/options_value.h"
+#include "backend/session_log.h"
 #include "backend/stats.h"
 #include "backend/way_out.h"
 #include "control/host/host_forward.h"
@@ -92,7 +93,8 @@ static void tell(const struct dataplane_config *config, int adopted)
 			config->stats->nat.sessions_live);
 }
 
-int nat_setup_new(const struct dataplane_config *config, uint64_t now_ns, struct nat **ret_nat)
+int nat_setup_new(const struct dataplane_config *config, struct session_log *log, uint64_t now_ns,
+	struct nat **ret_nat)
 {
 	struct nat_config nat_config = options_nat_config(config->options);
 	struct nat *nat;
@@ -104,6 +106,8 @@ int nat_setup_new(const struct dataplane_config *config, uint64_t now_ns, struct
 		nat_config.alias_owns_range = way.owns_ports;
 	}
 	nat_config.counters = &config->stats->nat;
+	nat_config.log = log ? session_log_put : NULL;
+	nat_config.log_userdata = log;
 	int error = nat_new(
 		&nat_config, config->flow_memory, config->flow_memory_size, now_ns, &adopted, &nat);
 	if (error) {

@@ -38,9 +38,10 @@ static const struct field worker_fields[] = {
 	WORKER(requests_refused),
 	WORKER(rings_broken),
 	WORKER(rings_refused),
+	WORKER(log_lost),
 };
 _Static_assert(sizeof(worker_fields) / sizeof(worker_fields[0]) ==
-		       offsetof(struct worker_stats, rings_refused) / 8 + 1,
+		       offsetof(struct worker_stats, log_lost) / 8 + 1,
 	"a line for each counter");
 
 #define NAT(name)                                                 \

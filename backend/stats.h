@@ -33,6 +33,7 @@ struct worker_stats {
 	uint64_t requests_refused; /* vhost-user requests of features that are not offered */
 	uint64_t rings_broken;	   /* rings stopped for good until the driver resets them */
 	uint64_t rings_refused;	   /* ring starts refused: size, alignment, extent */
+	uint64_t log_lost;	   /* sessions that the log (--log-sessions) had no room for */
 } __attribute__((aligned(64)));
 
 struct stats {

@@ -44,7 +44,7 @@ static struct nat *start(const char *const arguments[])
 		.forward_count = options.forward_count,
 		.stats = &stats,
 	};
-	assert_int_equal(nat_setup_new(&config, 1000000000, &nat), 0);
+	assert_int_equal(nat_setup_new(&config, NULL, 1000000000, &nat), 0);
 	return nat;
 }
 
@@ -135,7 +135,7 @@ static void a_full_table_of_forwards_changes_as_a_whole(void **state)
 				.count = 1,
 				.protocol = IPPROTO_TCP,
 			};
-		assert_int_equal(nat_setup_new(&config, 1000000000, &nat), 0);
+		assert_int_equal(nat_setup_new(&config, NULL, 1000000000, &nat), 0);
 		assert_int_equal(nat_forward_list(nat, list, HOST_FORWARDS_MAX), HOST_FORWARDS_MAX);
 		for (uint16_t i = 0; i < HOST_FORWARDS_MAX; i++)
 			assert_int_equal(list[i].inside_port, list[i].outside_port + round);
@@ -162,7 +162,7 @@ static void a_forward_that_nat_refuses_is_an_error(void **state)
 	};
 	struct nat *nat = NULL;
 
-	assert_int_equal(nat_setup_new(&config, 1000000000, &nat), -ENETUNREACH);
+	assert_int_equal(nat_setup_new(&config, NULL, 1000000000, &nat), -ENETUNREACH);
 	assert_null(nat);
 }
 

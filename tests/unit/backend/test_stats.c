@@ -54,7 +54,7 @@ static void everything_has_a_line(void **state)
 	/* All words of it count something. */
 	memset(&stats, 0, sizeof(stats));
 	uint64_t *words = (uint64_t *)(void *)&stats.worker;
-	size_t worker_words = offsetof(struct worker_stats, rings_refused) / 8 + 1;
+	size_t worker_words = offsetof(struct worker_stats, log_lost) / 8 + 1;
 	for (size_t i = 0; i < worker_words; i++)
 		words[i] = i + 1;
 	stats.ports[0].rx_packets = UINT64_MAX;
@@ -63,19 +63,22 @@ static void everything_has_a_line(void **state)
 	stats.ports[PORT_UPLINK].tx_bytes = 8;
 	stats.ports[PORT_UPLINK].drops[DROP_NAT + NAT_DROP_FILTERED] = 3;
 	stats.nat.sessions_live = 5;
+	stats.nat.icmp_sent = 6;
 
 	char *text = printed(&stats, 2);
 	assert_line(text, "worker.breaths 1");
 	assert_line(text, "worker.rings_refused 9");
+	assert_line(text, "worker.log_lost 10");
 	assert_line(text, "port.0.rx_packets 18446744073709551615");
 	assert_line(text, "port.1.drop.port_full 7");
 	assert_line(text, "uplink.tx_bytes 8");
 	assert_line(text, "uplink.drop.nat_filtered 3");
 	assert_line(text, "nat.sessions_live 5");
+	assert_line(text, "nat.icmp_sent 6");
 	size_t lines = 0;
 	for (const char *c = text; *c; c++)
 		lines += *c == '\n';
-	assert_int_equal(lines, worker_words + 5);
+	assert_int_equal(lines, worker_words + 6);
 	free(text);
 }
 
