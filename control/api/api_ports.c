@@ -17,13 +17,14 @@ static json_t *mac_json(const struct api_port *port)
 
 static json_t *port_json(const struct api_port *port)
 {
-	return json_pack("{s:i, s:s, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I}",
-		"port", (int)port->port, "socket", port->socket, "mac", mac_json(port), "ip",
-		api_json_ipv4(port->ip_be), "profile", port->profile, "ctrl_vq", port->ctrl_vq,
-		"connected", port->connected, "receiving", port->receiving, "sending",
-		port->sending, "rx_packets", (json_int_t)port->rx_packets, "rx_bytes",
-		(json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets, "tx_bytes",
-		(json_int_t)port->tx_bytes, "drops", (json_int_t)port->drops);
+	return json_pack("{s:i, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I}",
+		"port", (int)port->port, "socket", api_json_text(port->socket), "mac",
+		mac_json(port), "ip", api_json_ipv4(port->ip_be), "profile", port->profile,
+		"ctrl_vq", port->ctrl_vq, "connected", port->connected, "receiving",
+		port->receiving, "sending", port->sending, "rx_packets",
+		(json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets",
+		(json_int_t)port->tx_packets, "tx_bytes", (json_int_t)port->tx_bytes, "drops",
+		(json_int_t)port->drops);
 }
 
 struct api_answer api_ports_get(

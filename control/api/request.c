@@ -31,15 +31,19 @@ struct api_answer api_answer_json(int status, json_t *json)
 	return answer;
 }
 
-/* Input that is no UTF-8 may be quoted in an error: what JSON cannot hold becomes '?'. */
-static json_t *json_text(char *text)
+json_t *api_json_text(const char *text)
 {
 	json_t *json = json_string(text);
+	char *copy = json ? NULL : strdup(text);
 
-	for (char *c = text; !json && *c; c++)
+	if (!copy)
+		return json;
+	for (char *c = copy; *c; c++)
 		if ((unsigned char)*c >= 0x80)
 			*c = '?';
-	return json ? json : json_string(text);
+	json = json_string(copy);
+	free(copy);
+	return json;
 }
 
 struct api_answer api_answer_error(int status, const char *format, ...)
@@ -50,7 +54,7 @@ struct api_answer api_answer_error(int status, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	return api_answer_json(status, json_pack("{s:o}", "error", json_text(text)));
+	return api_answer_json(status, json_pack("{s:o}", "error", api_json_text(text)));
 }
 
 struct api_answer api_answer_errno(int error, const char *sentence)

@@ -66,5 +66,8 @@ int api_request_members(
 /* A decimal number without sign, at most `max`: 0 or -EINVAL. */
 int api_read_number(const char *text, uint32_t max, uint32_t *ret_number);
 
+/* JSON of a text that may be no UTF-8, such as a path: what JSON cannot hold becomes '?'. */
+json_t *api_json_text(const char *text);
+
 /* JSON of an IPv4 address; null for 0.0.0.0. */
 json_t *api_json_ipv4(uint32_t address_be);
