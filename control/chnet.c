@@ -8,6 +8,10 @@
 
 static const struct command commands[] = {
 	{"status", cmd_status, "what a network is and how it does"},
+	{"ports", cmd_ports, "its ports, one guest each"},
+	{"port", cmd_port, "add | del: ports while it runs"},
+	{"flows", cmd_flows, "what its NAT translates"},
+	{"forward", cmd_forward, "add | del | list: ports of the host that lead to guests"},
 	{"version", cmd_version, "the version of this program"},
 	{NULL, NULL, NULL},
 };

@@ -4,6 +4,7 @@
 
 #include "control/client.h"
 #include "control/command.h"
+#include "control/output.h"
 #include "control/usage.h"
 
 struct values {
@@ -12,9 +13,8 @@ struct values {
 };
 
 static const struct usage_option options[] = {
-	{"--name", "NET", "the network's name [default]", USAGE_TEXT,
-		offsetof(struct values, name)},
-	{"--json", NULL, "print what the API said", USAGE_FLAG, offsetof(struct values, json)},
+	USAGE_NETWORK(struct values, name),
+	USAGE_JSON(struct values, json),
 	{0},
 };
 
@@ -24,30 +24,61 @@ static const struct usage usage = {
 	.options = options,
 };
 
+/* "1 d 02:03:04" */
+static const char *duration(json_int_t seconds, char text[32])
+{
+	long long days = seconds / 86400, s = seconds % 86400;
+	int at = days ? snprintf(text, 32, "%lld d ", days) : 0;
+
+	snprintf(text + at, 32 - (size_t)at, "%02lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+	return text;
+}
+
+static void show(const json_t *status)
+{
+	const char *tap = output_member_text(status, "tap"),
+		   *egress = output_member_text(status, "egress"),
+		   *outside = output_member_text(status, "outside");
+	char text[32];
+
+	printf("network   %s (chnet-vhost %s)\n", output_member_text(status, "name"),
+		output_member_text(status, "version"));
+	printf("running   %s, data plane process %lld, restarted %lld times\n",
+		duration(output_member_number(status, "uptime_s"), text),
+		(long long)output_member_number(status, "pid"),
+		(long long)output_member_number(status, "restarts"));
+	printf("uplink    %s%s%s%s%s\n", output_member_text(status, "uplink"), tap ? " " : "",
+		tap ? tap : "", tap ? ", out through " : "",
+		egress ? egress : (tap ? "nothing: the host has no default route" : ""));
+	printf("gateway   %s/%lld\n", output_member_text(status, "gateway"),
+		(long long)output_member_number(status, "prefix"));
+	printf("nat       %s%s%s\n", output_member_text(status, "nat"), outside ? ", as " : "",
+		outside ? outside : "");
+	if (output_member_number(status, "sessions_max"))
+		printf("sessions  %lld of %lld\n",
+			(long long)output_member_number(status, "sessions"),
+			(long long)output_member_number(status, "sessions_max"));
+	printf("ports     %lld, %lld with a guest\n",
+		(long long)output_member_number(status, "ports"),
+		(long long)output_member_number(status, "ports_connected"));
+}
+
 int cmd_status(int argc, char *argv[])
 {
-	struct values values = {.name = "default"};
+	struct values values = {.name = USAGE_NETWORK_DEFAULT};
 	char error[CLIENT_ERROR_CAPACITY];
 	json_t *status = NULL;
-	const char *key;
-	json_t *value;
 
 	int code = usage_read(&usage, argc, argv, &values, NULL);
 	if (code != USAGE_GO_ON)
 		return code;
 	if (client_json(values.name, "GET", "/v1/status", NULL, &status, error) < 0)
 		return command_fail("%s", error);
-	if (values.json) {
-		json_dumpf(status, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else {
-		json_object_foreach(status, key, value)
-		{
-			printf("%-12s ", key);
-			json_dumpf(value, stdout, JSON_ENCODE_ANY);
-			putchar('\n');
-		}
-	}
+	code = COMMAND_OK;
+	if (values.json)
+		code = output_json(status);
+	else
+		show(status);
 	json_decref(status);
-	return COMMAND_OK;
+	return code;
 }

@@ -38,5 +38,9 @@ int command_group(const struct command table[], const char *group, const char *d
 /* Prints one line "chnet: …" on standard error and returns COMMAND_FAILED. */
 int command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+int cmd_flows(int argc, char *argv[]);
+int cmd_forward(int argc, char *argv[]);
+int cmd_port(int argc, char *argv[]);
+int cmd_ports(int argc, char *argv[]);
 int cmd_status(int argc, char *argv[]);
 int cmd_version(int argc, char *argv[]);

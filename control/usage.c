@@ -59,17 +59,24 @@ static const struct usage_option *find(
 	return NULL;
 }
 
-static int read_number(const struct usage *usage, const struct usage_option *option,
-	const char *text, uint32_t *ret_number)
+int usage_number(const char *text, uint32_t *ret_number)
 {
 	char *end;
 
 	errno = 0;
 	unsigned long number = strtoul(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end || errno || number > UINT32_MAX)
+		return -EINVAL;
+	*ret_number = (uint32_t)number;
+	return 0;
+}
+
+static int read_number(const struct usage *usage, const struct usage_option *option,
+	const char *text, uint32_t *ret_number)
+{
+	if (usage_number(text, ret_number) < 0)
 		return usage_refuse(usage, "%s %s: not a number: write %s %s", option->name, text,
 			option->name, option->value);
-	*ret_number = (uint32_t)number;
 	return USAGE_GO_ON;
 }
 

@@ -36,6 +36,18 @@ struct usage_option {
 	size_t offset; /* of the variable in the verb's structure of values */
 };
 
+/* Options that most verbs have, for members of their structure of values. */
+#define USAGE_NETWORK_DEFAULT "default"
+#define USAGE_NETWORK(type, member)                                                            \
+	{                                                                                      \
+		"--name", "NET", "the network's name [" USAGE_NETWORK_DEFAULT "]", USAGE_TEXT, \
+			offsetof(type, member)                                                 \
+	}
+#define USAGE_JSON(type, member)                                                              \
+	{                                                                                     \
+		"--json", NULL, "print what the API said", USAGE_FLAG, offsetof(type, member) \
+	}
+
 struct usage {
 	const char *verb;     /* as typed after "chnet", such as "port add" */
 	const char *operands; /* as --help shows them; NULL: none are taken */
@@ -61,6 +73,9 @@ struct usage_operands {
  */
 int usage_read(const struct usage *usage, int argc, char *argv[], void *values,
 	struct usage_operands *ret_operands);
+
+/* Reads a decimal number without sign. 0 or -EINVAL. */
+int usage_number(const char *text, uint32_t *ret_number);
 
 /* For what a verb finds wrong with a value itself: one line with the verb in front; COMMAND_USAGE.
  */

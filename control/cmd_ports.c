@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "control/client.h"
+#include "control/command.h"
+#include "control/output.h"
+#include "control/usage.h"
+
+struct values {
+	const char *name;
+	bool json;
+};
+
+static const struct usage_option options[] = {
+	USAGE_NETWORK(struct values, name),
+	USAGE_JSON(struct values, json),
+	{0},
+};
+
+static const struct usage usage = {
+	.verb = "ports",
+	.description =
+		"Lists the ports of a network: one guest each.\n"
+		"GUEST is 'up' when the guest's driver uses both queues, 'connected' when only\n"
+		"a VMM is there. RX is what came from the guest, TX what went to it.",
+	.options = options,
+};
+
+static const struct output_column columns[] = {
+	{.name = "PORT", .is_number = true},
+	{.name = "GUEST"},
+	{.name = "IP"},
+	{.name = "MAC"},
+	{.name = "RX", .is_number = true},
+	{.name = "TX", .is_number = true},
+	{.name = "DROPS", .is_number = true},
+	{.name = "SOCKET", .may_be_cut = true},
+};
+
+static void show_guest(struct output *output, const json_t *port)
+{
+	if (output_member_true(port, "receiving") && output_member_true(port, "sending"))
+		output_coloured(output, "up", "green");
+	else
+		output_text(output, output_member_true(port, "connected") ? "connected" : NULL);
+}
+
+static int show(const json_t *answer)
+{
+	struct output *output = output_new(columns, sizeof(columns) / sizeof(columns[0]));
+	json_t *port;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "ports"), i, port)
+	{
+		char text[OUTPUT_BYTES_TEXT];
+		json_int_t drops = output_member_number(port, "drops");
+		char dropped[24];
+		output_row(output);
+		output_number(output, output_member_number(port, "port"));
+		show_guest(output, port);
+		output_text(output, output_member_text(port, "ip"));
+		output_text(output, output_member_text(port, "mac"));
+		output_text(output, output_bytes(output_member_number(port, "rx_bytes"), text));
+		output_text(output, output_bytes(output_member_number(port, "tx_bytes"), text));
+		snprintf(dropped, sizeof(dropped), "%lld", (long long)drops);
+		output_coloured(output, dropped, drops ? "yellow" : NULL);
+		output_text(output, output_member_text(port, "socket"));
+	}
+	return output_print(output);
+}
+
+int cmd_ports(int argc, char *argv[])
+{
+	struct values values = {.name = USAGE_NETWORK_DEFAULT};
+	char error[CLIENT_ERROR_CAPACITY];
+	json_t *answer = NULL;
+
+	int code = usage_read(&usage, argc, argv, &values, NULL);
+	if (code != USAGE_GO_ON)
+		return code;
+	if (client_json(values.name, "GET", "/v1/ports", NULL, &answer, error) < 0)
+		return command_fail("%s", error);
+	code = values.json ? output_json(answer) : show(answer);
+	json_decref(answer);
+	return code;
+}
