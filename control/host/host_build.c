@@ -89,6 +89,26 @@ static int check_config(
 	return 0;
 }
 
+/* Only of a TAP is it good advice to delete it: the name may be that of the host's own uplink. */
+static int refuse_name(const struct host_config *config, int r, const struct host_error *error)
+{
+	struct link_info other = {0};
+	struct nl_sock *socket = NULL;
+
+	if (netlink_open(&socket) == 0 && link_get(socket, config->tap, &other) < 0)
+		other.tun = true; /* gone by now */
+	netlink_close(socket);
+	if (other.tun)
+		return host_fail(error, r,
+			"TAP %s exists already and belongs to someone else: choose another name "
+			"with --tap or delete it with 'ip link del %s'",
+			config->tap, config->tap);
+	return host_fail(error, r,
+		"an interface named %s exists already, and is no TAP: choose another name with "
+		"--tap",
+		config->tap);
+}
+
 static int make_tap(
 	struct host *host, const struct host_config *config, const struct host_error *error)
 {
@@ -103,10 +123,7 @@ static int make_tap(
 			"TAP name '%s' is longer than 15 bytes: choose another with --tap",
 			config->tap);
 	case -EEXIST:
-		return host_fail(error, r,
-			"TAP %s exists already and belongs to someone else: choose another name "
-			"with --tap or delete it with 'ip link del %s'",
-			config->tap, config->tap);
+		return refuse_name(config, r, error);
 	case -ENOENT:
 	case -ENODEV:
 	case -ENXIO:

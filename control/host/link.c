@@ -31,6 +31,7 @@ int link_get(struct nl_sock *socket, const char *name, struct link_info *ret_inf
 {
 	struct link_info info = {0};
 	struct rtnl_link *link;
+	const char *kind;
 	struct nl_addr *mac;
 	int r = link_ask(socket, 0, name, &link);
 
@@ -38,6 +39,8 @@ int link_get(struct nl_sock *socket, const char *name, struct link_info *ret_inf
 		return r;
 	info.index = rtnl_link_get_ifindex(link);
 	info.up = rtnl_link_get_flags(link) & IFF_UP;
+	kind = rtnl_link_get_type(link);
+	info.tun = kind && strcmp(kind, "tun") == 0;
 	info.mtu = rtnl_link_get_mtu(link);
 	mac = rtnl_link_get_addr(link);
 	if (mac && nl_addr_get_len(mac) == LINK_MAC_LENGTH)

@@ -15,6 +15,7 @@ struct nl_sock;
 struct link_info {
 	int index;		      /* number of the interface, above 0 */
 	bool up;		      /* it is switched on (IFF_UP) */
+	bool tun;		      /* it is a TUN or TAP */
 	uint32_t mtu;		      /* bytes behind the Ethernet header */
 	uint8_t mac[LINK_MAC_LENGTH]; /* all zero when it has none, as loopback or a tunnel */
 };

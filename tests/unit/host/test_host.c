@@ -238,6 +238,12 @@ static void refuses_what_is_taken(void **state)
 	assert_refused(&config, -EEXIST,
 		"TAP tap0 exists already and belongs to someone else: choose another name with "
 		"--tap or delete it with 'ip link del tap0'");
+	/* nobody is told to delete his way out */
+	config.tap = "eth0";
+	assert_refused(&config, -EEXIST,
+		"an interface named eth0 exists already, and is no TAP: choose another name with "
+		"--tap");
+	config.tap = "tap0";
 	namespace_run("ip link del tap0; ip addr add 172.16.9.5/16 dev eth0");
 	assert_refused(&config, -EADDRINUSE,
 		"the guests' network 172.16.0.0/24 overlaps 172.16.9.5/16 on eth0: choose another "
