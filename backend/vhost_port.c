@@ -328,6 +328,18 @@ static const struct rte_vhost_user_extern_ops hooks = {
 	.post_msg_handle = after_message,
 };
 
+/* Connections that may wait for one port: the library has 1,024 numbers for all of them, and a
+ * front end that has just hung up needs one. */
+#define WAITING_MAX 4
+
+static unsigned int count_waiting(const struct vhost_port *port)
+{
+	unsigned int count = 0;
+	for (unsigned int i = 0; i < RTE_MAX_VHOST_DEVICE; i++)
+		count += waiting[i] == port;
+	return count;
+}
+
 /* Leaves a connection with the port of that path. 0, or -1 to turn it away. */
 static int wait_at(const char *path, int vid)
 {
@@ -335,7 +347,8 @@ static int wait_at(const char *path, int vid)
 		struct vhost_port *port = ports[i];
 		if (!port || port->closing || strcmp(port->path, path) != 0)
 			continue;
-		if (rte_vhost_extern_callback_register(vid, &hooks, NULL))
+		if (count_waiting(port) == WAITING_MAX ||
+			rte_vhost_extern_callback_register(vid, &hooks, NULL))
 			return -1;
 		/*
 		 * One device, one driver: a second front end is turned away. But whether it is the

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define ROUNDS 200
 
@@ -229,6 +230,36 @@ static void second_connection_leaves_the_first_alone(void **state)
 	fixture_pass(fixture, 0, 1, 60);
 }
 
+/* More connections than the library has numbers for, at one socket, and silent. */
+static void crowd_at_one_socket_keeps_nobody_else_out(void **state)
+{
+	static struct client crowd[1500];
+	const size_t count = sizeof(crowd) / sizeof(crowd[0]);
+	struct fixture *fixture = *state;
+	struct frontend_options options = fixture_options();
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_max < 2 * count)
+		skip();
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+
+	plug(fixture, 2);
+	fixture_unplug(fixture, 1);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(client_connect(&crowd[i], fixture->sockets[0]), 0);
+	fixture_plug(fixture, 1, &options);
+	fixture_introduce(fixture);
+	fixture_pass(fixture, 0, 1, 60);
+	fixture_pass(fixture, 1, 0, 60);
+	for (size_t i = 0; i < count; i++)
+		client_disconnect(&crowd[i]);
+	/* When they are gone, a front end finds its socket again. */
+	assert_int_equal(frontend_reconnect(&fixture->ports[0], fixture->sockets[0]), 0);
+	fixture_pass(fixture, 0, 1, 60);
+}
+
 static const struct CMUnitTest tests[] = {
 	FIXTURE_TEST(guest_that_goes_in_the_middle_of_traffic),
 	FIXTURE_TEST(machine_that_is_started_again),
@@ -238,6 +269,7 @@ static const struct CMUnitTest tests[] = {
 	FIXTURE_TEST(ring_is_stopped_and_started_under_traffic),
 	FIXTURE_TEST(disabled_ring_is_left_alone),
 	FIXTURE_TEST(second_connection_leaves_the_first_alone),
+	FIXTURE_TEST(crowd_at_one_socket_keeps_nobody_else_out),
 };
 
 FIXTURE_MAIN(tests)
