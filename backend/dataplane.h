@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dhcp_table;
 struct host_forward;
 struct options;
 struct stats;
@@ -36,10 +37,11 @@ struct dataplane_config {
 	const struct host_forward *forwards; /* ports that lead to guests; what the flow memory has
 					      * besides is removed */
 	size_t forward_count;
-	int api_fd;	     /* listening socket of the API, or -1 */
-	int control_fd;	     /* to the monitor (control_message.h), or -1 */
-	uint64_t started_ns; /* when the network was, CLOCK_MONOTONIC */
-	uint64_t restarts;   /* data planes before this one */
+	int api_fd;		   /* listening socket of the API, or -1 */
+	int control_fd;		   /* to the monitor (control_message.h), or -1 */
+	uint64_t started_ns;	   /* when the network was, CLOCK_MONOTONIC */
+	uint64_t restarts;	   /* data planes before this one */
+	struct dhcp_table *leases; /* MAP_SHARED, as the last data plane left it; NULL without */
 	struct stats *stats; /* MAP_SHARED; counters go on where the last data plane stopped */
 	int ready_fd; /* write one byte when guests can connect to every socket, then close */
 };

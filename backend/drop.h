@@ -8,30 +8,35 @@
 #include "nat/nat.h"
 
 /* The names are what users see. */
-#define DROP_TABLE(X)                                                              \
-	/* the frame or its virtio-net header lies */                              \
-	X(DROP_MALFORMED, "malformed")                                             \
-	X(DROP_VNET_HEADER, "vnet_header")                                         \
-	/* the guest speaks with an address that is not its own */                 \
-	X(DROP_SPOOFED_MAC, "spoofed_mac")                                         \
-	X(DROP_SPOOFED_IP, "spoofed_ip")                                           \
-	/* nowhere to go */                                                        \
-	X(DROP_NO_ROUTE, "no_route")                                               \
-	X(DROP_SAME_PORT, "same_port")                                             \
-	X(DROP_NEIGHBOUR_UNKNOWN, "neighbour_unknown")                             \
-	X(DROP_NEIGHBOUR_WAIT_FULL, "neighbour_wait_full")                         \
-	/* out: the port that the frame was meant for could not take it */         \
-	X(DROP_PORT_DOWN, "port_down")                                             \
-	X(DROP_PORT_FULL, "port_full")                                             \
-	X(DROP_TOO_LARGE, "too_large")                                             \
-	X(DROP_CHECKSUM, "checksum")                                               \
-	X(DROP_UPLINK_WRITE, "uplink_write")                                       \
-	/* a guest's ring: the chain is refused, or the whole ring (see ring.h) */ \
-	X(DROP_RING_ADDRESS, "ring_address")                                       \
-	X(DROP_RING_LENGTH, "ring_length")                                         \
-	X(DROP_RING_LOOP, "ring_loop")                                             \
-	X(DROP_RING_INDEX, "ring_index")                                           \
-	X(DROP_RING_DIRECTION, "ring_direction")                                   \
+#define DROP_TABLE(X)                                                                             \
+	/* the frame or its virtio-net header lies */                                             \
+	X(DROP_MALFORMED, "malformed")                                                            \
+	X(DROP_VNET_HEADER, "vnet_header")                                                        \
+	/* the guest speaks with an address that is not its own */                                \
+	X(DROP_SPOOFED_MAC, "spoofed_mac")                                                        \
+	X(DROP_SPOOFED_IP, "spoofed_ip")                                                          \
+	/* DHCP: no sense in it; by a relay or in another's name; no address left; of a server */ \
+	X(DROP_DHCP_MALFORMED, "dhcp_malformed")                                                  \
+	X(DROP_DHCP_REFUSED, "dhcp_refused")                                                      \
+	X(DROP_DHCP_NO_ADDRESS, "dhcp_no_address")                                                \
+	X(DROP_DHCP_SERVER, "dhcp_server")                                                        \
+	/* nowhere to go */                                                                       \
+	X(DROP_NO_ROUTE, "no_route")                                                              \
+	X(DROP_SAME_PORT, "same_port")                                                            \
+	X(DROP_NEIGHBOUR_UNKNOWN, "neighbour_unknown")                                            \
+	X(DROP_NEIGHBOUR_WAIT_FULL, "neighbour_wait_full")                                        \
+	/* out: the port that the frame was meant for could not take it */                        \
+	X(DROP_PORT_DOWN, "port_down")                                                            \
+	X(DROP_PORT_FULL, "port_full")                                                            \
+	X(DROP_TOO_LARGE, "too_large")                                                            \
+	X(DROP_CHECKSUM, "checksum")                                                              \
+	X(DROP_UPLINK_WRITE, "uplink_write")                                                      \
+	/* a guest's ring: the chain is refused, or the whole ring (see ring.h) */                \
+	X(DROP_RING_ADDRESS, "ring_address")                                                      \
+	X(DROP_RING_LENGTH, "ring_length")                                                        \
+	X(DROP_RING_LOOP, "ring_loop")                                                            \
+	X(DROP_RING_INDEX, "ring_index")                                                          \
+	X(DROP_RING_DIRECTION, "ring_direction")                                                  \
 	X(DROP_RING_INDIRECT, "ring_indirect")
 
 enum drop {

@@ -22,6 +22,13 @@ void forward_from_uplink(struct worker *worker, struct packet *const packets[], 
 void forward_tick(struct worker *worker);
 bool forward_has_state(const struct worker *worker);
 
+/*
+ * Deals with a guest's frame that is DHCP for the network (forward_dhcp.c); false when it is not.
+ * forward_dhcp_taken() is the server's dhcp_lan.taken, with the worker as context.
+ */
+bool forward_dhcp(struct worker *worker, const struct packet *p);
+bool forward_dhcp_taken(void *worker, uint32_t ip_be, const uint8_t mac[6]);
+
 /* Shared by the two directions. */
 
 /* Counts a frame that goes no further, on behalf of the port that it came from. */

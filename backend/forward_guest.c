@@ -3,6 +3,8 @@
  * Decides frames from guests.
  *
  *   lies, or speaks with another's address --------------------> dropped
+ *   DHCP of a client ------------------------------------------> our own answer (forward_dhcp.c)
+ *   DHCP of a server ------------------------------------------> dropped
  *   group:
  *     ARP for the gateway ---------------------------------------> the host (or our own answer)
  *     ARP for the NAT's outside address -------------------------> our own answer
@@ -165,6 +167,8 @@ static void to_gateway(struct worker *worker, struct packet *p, struct nat_batch
 static void decide(struct worker *worker, struct packet *p, struct nat_batch *nat)
 {
 	const struct network *network = &worker->network;
+	if (p->l4_protocol == IPPROTO_UDP && forward_dhcp(worker, p))
+		return;
 	if (p->flags & PACKET_BROADCAST) {
 		group(worker, p);
 		return;

@@ -11,6 +11,7 @@
 #include "backend/log.h"
 #include "backend/way_out.h"
 #include "control/host/host.h"
+#include "guest/services/dhcp_lease.h"
 
 #define WAY_OUT_SIZE 4096
 
@@ -111,6 +112,9 @@ static int make_memory(struct foundation *foundation, const struct options *opti
 		result = shared_memory_init(&foundation->way_out, "chnet-way-out", WAY_OUT_SIZE);
 	if (!result && nat)
 		result = shared_memory_init(&foundation->flows, "chnet-flows", flow_size);
+	if (!result && options->dhcp)
+		result = shared_memory_init(
+			&foundation->leases, "chnet-leases", sizeof(struct dhcp_table));
 	if (result)
 		snprintf(error, FOUNDATION_ERROR_CAPACITY,
 			"cannot get memory for %u sessions (%zu bytes): %s: take fewer with "
@@ -166,6 +170,7 @@ void foundation_fini(struct foundation *foundation)
 	shared_memory_fini(&foundation->flows);
 	shared_memory_fini(&foundation->way_out);
 	shared_memory_fini(&foundation->stats);
+	shared_memory_fini(&foundation->leases);
 	socket_claim_release(foundation->claim);
 	foundation->claim = NULL;
 	ports_directory_close(&foundation->ports_directory, &foundation->run_directory);

@@ -25,6 +25,7 @@ struct foundation {
 	struct shared_memory flows; /* none without a user-space NAT */
 	struct shared_memory stats;
 	struct shared_memory way_out; /* one word, see way_out.h; none without such a NAT */
+	struct shared_memory leases;  /* none without DHCP */
 };
 
 /*

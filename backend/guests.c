@@ -40,6 +40,7 @@ static int make_port(struct guests *guests, unsigned int index)
 		return error;
 	}
 	worker_add_port(guests->worker, &guests->ports[index].port);
+	worker_name_port(guests->worker, (uint16_t)index, socket->hostname);
 	return worker_bind_port(guests->worker, (uint16_t)index, mac_of(socket), socket->ip_be);
 }
 
@@ -106,6 +107,7 @@ static void take_in(struct worker *worker, void *argument)
 		worker_bind_port(worker, (uint16_t)turn->index, mac_of(socket), socket->ip_be);
 	if (turn->error)
 		return;
+	worker_name_port(worker, (uint16_t)turn->index, socket->hostname);
 	/* The counters are a new port's. */
 	memset(&turn->guests->stats->ports[turn->index], 0, sizeof(struct port_stats));
 	worker_add_port(worker, &turn->guests->ports[turn->index].port);

@@ -117,6 +117,7 @@ static int start_child(struct monitor *monitor)
 				.way_out = foundation->way_out.address,
 				.forwards = monitor->options.forwards,
 				.forward_count = monitor->options.forward_count,
+				.leases = foundation->leases.address,
 				.stats = foundation->stats.address,
 			},
 	};

@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of the LAN: bytes of an IP datagram. The TAP has the kernel's default. */
+#define NETWORK_MTU 1500
+
 struct network {
 	uint32_t lan_be;      /* network address */
 	uint32_t mask_be;     /* netmask */

@@ -91,6 +91,16 @@ static int parse_host_ip(struct options_parser *parser, const char *value)
 	return 0;
 }
 
+static int parse_dhcp(struct options_parser *parser, const char *value)
+{
+	int on;
+
+	if (options_read_word(options_switch, value, &on) < 0)
+		return options_refuse(parser, "'%s' is neither on nor off", value);
+	parser->options->dhcp = on;
+	return 0;
+}
+
 static int parse_name(struct options_parser *parser, const char *value)
 {
 	size_t length = strlen(value);
@@ -157,9 +167,10 @@ static const struct {
 	int (*parse)(struct options_parser *parser, const char *value); /* NULL: only `action` */
 	unsigned int flags;						/* enum flag */
 } table[] = {
-	{"--socket", "PATH[,mac=MAC][,ip=IP][,ctrl-vq=on|off][,profile=auto|redox|full]", NULL,
+	{"--socket", "PATH[,KEY=VALUE...]", NULL,
 		"the vhost-user socket of one guest, up to 64 times;\n"
-		"a guest with mac= or ip= can use no other address",
+		"with mac=MAC, ip=IP it can use no other address;\n"
+		"hostname=NAME, ctrl-vq=on|off, profile=NAME",
 		OPTIONS_RUN, options_socket_parse, 0},
 	{"--uplink", "tap|none", NULL, "the way to the world [tap]", OPTIONS_RUN, parse_uplink, 0},
 	{"--tap", "NAME", "TAP_NAME", "the TAP interface to make [tap0]", OPTIONS_RUN, parse_tap,
@@ -179,6 +190,8 @@ static const struct {
 		"tcp-closing [240], other [600]; syn-hold [6]: when an\n"
 		"unwanted SYN is answered",
 		OPTIONS_RUN, options_timeout_parse, NEEDS_NAT},
+	{"--dhcp", "on|off", NULL, "give guests that ask an address [on]", OPTIONS_RUN, parse_dhcp,
+		0},
 	{"--sessions", "N", NULL, "room for N sessions in the user-space NAT [262144]", OPTIONS_RUN,
 		options_sessions_parse, 0},
 	{"--sessions-per-guest", "N", NULL, "of them for one guest [a quarter]; 0: no limit",
@@ -363,6 +376,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 	struct options options = {
 		.uplink = OPTIONS_UPLINK_TAP,
 		.nat = OPTIONS_NAT_USER,
+		.dhcp = true,
 		.tap = "tap0",
 		.host_ip_be = htonl(0xac100001), /* 172.16.0.1 */
 		.prefix = 24,

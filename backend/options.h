@@ -15,6 +15,7 @@
 
 #include "backend/log.h"
 #include "control/host/host_forward.h"
+#include "guest/services/dhcp_message.h"
 #include "nat/nat.h"
 
 /* The most --socket options; PORT_MAX without the uplink. */
@@ -54,7 +55,9 @@ struct options_socket {
 	bool has_mac;
 	uint8_t mac[6]; /* the only source MAC that the guest may use; zeros unless has_mac */
 	uint32_t ip_be; /* the only source IPv4 address that it may use; 0: any */
-	bool ctrl_vq;	/* offer VIRTIO_NET_F_CTRL_VQ (the VMM serves that queue); default off */
+	char hostname[DHCP_NAME_CAPACITY]; /* of the guest, one label in lower case; "": what it
+					    * calls itself */
+	bool ctrl_vq; /* offer VIRTIO_NET_F_CTRL_VQ (the VMM serves that queue); default off */
 	enum options_profile profile;
 };
 
@@ -70,6 +73,7 @@ struct options {
 	uint32_t lan_be;		/* the LAN's network address */
 	uint32_t outside_be; /* NAT's own address: the LAN's highest host address that is not the
 			      * gateway's; 0 with OPTIONS_NAT_KERNEL, which has none */
+	bool dhcp;	     /* serve DHCP to the guests */
 	uint32_t sessions;   /* capacity of the NAT's session table */
 	uint32_t sessions_per_guest;	 /* at a time; 0: no limit but the table's */
 	uint32_t new_sessions_per_guest; /* a second; 0: no limit */

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct options_word switches[] = {{"on", true}, {"off", false}, {NULL, 0}};
-
 static const struct options_word profiles[] = {
 	{"auto", OPTIONS_PROFILE_AUTO},
 	{"redox", OPTIONS_PROFILE_REDOX},
@@ -60,12 +58,31 @@ static int read_ip(struct options_parser *parser, struct options_socket *socket,
 	return 0;
 }
 
+/* The one name that is not a guest's: dns_names.h. */
+#define HOST_NAME "host"
+
+static int read_hostname(struct options_parser *parser, struct options_socket *socket,
+	const char *shown, const char *value)
+{
+	char name[DHCP_NAME_CAPACITY];
+
+	if (!dhcp_name_read((const uint8_t *)value, strlen(value), name))
+		return options_refuse(parser,
+			"'%s' is not a host's name: take up to %d letters, digits and hyphens, no "
+			"hyphen at an end",
+			shown, DHCP_NAME_CAPACITY - 1);
+	if (strcmp(name, HOST_NAME) == 0)
+		return options_refuse(parser, "'%s' is the name of the host: take another", shown);
+	memcpy(socket->hostname, name, sizeof(name));
+	return 0;
+}
+
 static int read_ctrl_vq(struct options_parser *parser, struct options_socket *socket,
 	const char *shown, const char *value)
 {
 	int on;
 
-	if (options_read_word(switches, value, &on) < 0)
+	if (options_read_word(options_switch, value, &on) < 0)
 		return options_refuse(parser, "'%s' is neither ctrl-vq=on nor ctrl-vq=off", shown);
 	socket->ctrl_vq = on;
 	return 0;
@@ -90,6 +107,7 @@ static const struct {
 } keys[] = {
 	{"mac=", read_mac},
 	{"ip=", read_ip},
+	{"hostname=", read_hostname},
 	{"ctrl-vq=", read_ctrl_vq},
 	{"profile=", read_profile},
 };
@@ -109,7 +127,8 @@ static int read_key(struct options_parser *parser, struct options_socket *socket
 		return keys[i].read(parser, socket, text, text + length);
 	}
 	return options_refuse(parser,
-		"'%s' is not a setting of a socket: use mac=, ip=, ctrl-vq= or profile=", text);
+		"'%s' is not a setting of a socket: use mac=, ip=, hostname=, ctrl-vq= or profile=",
+		text);
 }
 
 int options_socket_parse(struct options_parser *parser, const char *value)
@@ -229,6 +248,10 @@ static int check_pair(struct options_parser *parser, const struct options_socket
 		return options_refuse(parser,
 			"mac=%s is already that of --socket %s: each guest needs its own",
 			options_show_mac(socket->mac, text), earlier->path);
+	if (socket->hostname[0] && strcmp(socket->hostname, earlier->hostname) == 0)
+		return options_refuse(parser,
+			"hostname=%s is already that of --socket %s: each guest needs its own",
+			socket->hostname, earlier->path);
 	if (socket->ip_be && socket->ip_be == earlier->ip_be)
 		return options_refuse(parser, "ip=%s is already that of --socket %s: %s",
 			options_show_ipv4(socket->ip_be, text), earlier->path,

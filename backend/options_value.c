@@ -9,6 +9,8 @@
 /* A port number with its terminating zero. */
 #define PORT_TEXT 6
 
+const struct options_word options_switch[] = {{"on", true}, {"off", false}, {NULL, 0}};
+
 void options_at(struct options_parser *parser, const char *format, ...)
 {
 	va_list arguments;

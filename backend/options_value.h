@@ -29,6 +29,9 @@ struct options_word {
 	int value;
 };
 
+/* on and off. */
+extern const struct options_word options_switch[];
+
 /* Notes what is being parsed, for error lines. */
 void options_at(struct options_parser *parser, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -39,9 +39,11 @@ static const struct field worker_fields[] = {
 	WORKER(rings_broken),
 	WORKER(rings_refused),
 	WORKER(log_lost),
+	WORKER(dhcp_requests),
+	WORKER(dhcp_replies),
 };
 _Static_assert(sizeof(worker_fields) / sizeof(worker_fields[0]) ==
-		       offsetof(struct worker_stats, log_lost) / 8 + 1,
+		       offsetof(struct worker_stats, dhcp_replies) / 8 + 1,
 	"a line for each counter");
 
 #define NAT(name)                                                 \

@@ -34,6 +34,8 @@ struct worker_stats {
 	uint64_t rings_broken;	   /* rings stopped for good until the driver resets them */
 	uint64_t rings_refused;	   /* ring starts refused: size, alignment, extent */
 	uint64_t log_lost;	   /* sessions that the log (--log-sessions) had no room for */
+	uint64_t dhcp_requests;	   /* messages of DHCP clients, those that were dropped included */
+	uint64_t dhcp_replies;	   /* answers to them */
 } __attribute__((aligned(64)));
 
 struct stats {

@@ -31,6 +31,7 @@
 #include "backend/vhost_port.h"
 #include "backend/worker_call.h"
 #include "guest/services/arp.h"
+#include "guest/services/dhcp_packet.h"
 #include "nat/nat.h"
 
 /* How long a port is polled after its last frame. */
@@ -74,6 +75,7 @@ struct worker {
 	struct nat *nat;		   /* NULL without a NAT of ours */
 	const uint64_t *way_out;	   /* see way_out.h; NULL: it does not change */
 	uint64_t way_out_seen;		   /* what the NAT was told last */
+	struct dhcp_server *dhcp;	   /* NULL without; owned */
 
 	uint16_t active[PORT_MAX]; /* indices of active ports, in no order */
 	uint16_t active_count;
@@ -91,6 +93,7 @@ struct worker {
 	struct packet packets[PORT_BURST]; /* the burst of the guest at hand */
 	struct slots *slots;		   /* for frames of the uplink; NULL without one */
 	struct packet extra[WORKER_EXTRA]; /* frames of our own */
+	struct dhcp_frame dhcp_frame;	   /* the answer to the DHCP client at hand */
 };
 
 /*
@@ -114,6 +117,16 @@ int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, u
 /* Takes a guest's port away, with all that was bound to it, learnt at it and held for it. Its rings
  * must be parked for good. In a worker_call(). */
 void worker_remove_port(struct worker *worker, uint16_t port);
+
+/*
+ * Makes the worker the LAN's DHCP server, which goes on with the leases in `table` (shared memory,
+ * outlives the worker). `dns_be` is the DNS server that clients are told (0: none). Before the
+ * thread runs and before ports are bound. 0 or -ENOMEM.
+ */
+int worker_serve_dhcp(struct worker *worker, struct dhcp_table *table, uint32_t dns_be);
+
+/* Names the guest at a port ("": as it calls itself), until worker_remove_port(). */
+void worker_name_port(struct worker *worker, uint16_t port, const char *name);
 
 /* CLOCK_MONOTONIC, ns. */
 uint64_t worker_clock_ns(void);

@@ -3,10 +3,12 @@
  * Making a worker, which may allocate, and giving it ports and taking them away, which does not.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "backend/forward.h"
 #include "backend/worker.h"
 
 /* No guest speaks as the gateway or as the NAT. */
@@ -92,6 +94,7 @@ void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
+	free(worker->dhcp);
 	nat_free(worker->nat);
 	neighbour_free(worker->neighbour);
 	l2_free(worker->l2);
@@ -119,6 +122,8 @@ static void unbind(struct worker *worker, uint16_t port)
 	if (binding->mac[port])
 		l2_release(worker->l2, binding->mac[port]);
 	binding_set(binding, port, 0, 0);
+	if (worker->dhcp)
+		worker->dhcp->lan.ports[port] = (struct dhcp_port){0};
 }
 
 int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, uint32_t ip_be)
@@ -133,6 +138,8 @@ int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, u
 		error = neighbour_set_static(worker->neighbour, ip_be, address, port);
 	if (error)
 		unbind(worker, port);
+	else if (worker->dhcp)
+		worker->dhcp->lan.ports[port].ip_be = ip_be;
 	return error;
 }
 
@@ -149,4 +156,37 @@ void worker_remove_port(struct worker *worker, uint16_t port)
 	unbind(worker, port);
 	l2_forget_port(worker->l2, port);
 	neighbour_forget_port(worker->neighbour, port);
+}
+
+int worker_serve_dhcp(struct worker *worker, struct dhcp_table *table, uint32_t dns_be)
+{
+	const struct network *network = &worker->network;
+	struct dhcp_server *server = calloc(1, sizeof(*server));
+	if (!server)
+		return -ENOMEM;
+	*server = (struct dhcp_server){
+		.table = table,
+		.lan =
+			{
+				.lan_be = network->lan_be,
+				.prefix = network->prefix,
+				.gateway_be = network->gateway_be,
+				.outside_be = network->outside_be,
+				.taken = forward_dhcp_taken,
+				.context = worker,
+			},
+		.dns_be = dns_be,
+		.mtu = NETWORK_MTU,
+	};
+	dhcp_table_adopt(table, &server->lan);
+	free(worker->dhcp);
+	worker->dhcp = server;
+	return 0;
+}
+
+void worker_name_port(struct worker *worker, uint16_t port, const char *name)
+{
+	if (worker->dhcp)
+		snprintf(worker->dhcp->lan.ports[port].name,
+			sizeof(worker->dhcp->lan.ports[port].name), "%s", name);
 }

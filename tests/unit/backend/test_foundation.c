@@ -13,6 +13,7 @@
 
 #include "backend/foundation.h"
 #include "control/host/host.h"
+#include "guest/services/dhcp_lease.h"
 #include "tests/unit/host/namespace.h"
 
 #define FLOW_SIZE 65536
@@ -52,6 +53,7 @@ static void test_with_a_tap(void **state)
 	assert_int_equal(host_tap(foundation.host)->queues, 1);
 	assert_string_equal(namespace_output("cat /proc/sys/net/ipv4/ip_forward"), "1\n");
 	assert_int_equal(foundation.flows.size, FLOW_SIZE);
+	assert_int_equal(foundation.leases.size, sizeof(struct dhcp_table));
 	assert_int_equal(foundation.stats.size, STATS_SIZE);
 	foundation_fini(&foundation);
 	nothing_is_left();

@@ -124,8 +124,7 @@ static void test_bad_environment(void **state)
 
 static const struct options_case errors[] = {
 	{{NULL}, "--socket: missing: give one for each guest, as --socket /run/guest1.sock"},
-	{{"--socket"}, "--socket: needs a value: write --socket "
-		       "PATH[,mac=MAC][,ip=IP][,ctrl-vq=on|off][,profile=auto|redox|full]"},
+	{{"--socket"}, "--socket: needs a value: write --socket PATH[,KEY=VALUE...]"},
 	{{SOCKET, "--tap", "--nat", "user"}, "--tap: needs a value: write --tap NAME"},
 	{{SOCKET, "--sockt=/x"}, "--sockt: unknown option: 'chnet-vhost --help' lists all of them"},
 	{{SOCKET, "-v"}, "-v: unknown option: 'chnet-vhost --help' lists all of them"},
@@ -134,6 +133,7 @@ static const struct options_case errors[] = {
 	{{"--help=yes"}, "--help: takes no value: leave '=yes' out"},
 	{{SOCKET, "--uplink", "wifi"}, "--uplink wifi: 'wifi' is no uplink: take tap or none"},
 	{{SOCKET, "--nat=carrier"}, "--nat carrier: 'carrier' is no NAT: take user or kernel"},
+	{{SOCKET, "--dhcp", "yes"}, "--dhcp yes: 'yes' is neither on nor off"},
 	{{SOCKET, "--tap", "abcdefghijklmnop"}, "--tap abcdefghijklmnop: the name is 16 bytes long "
 						"and the kernel allows 15: take a "
 						"shorter one"},
@@ -216,8 +216,9 @@ static void test_help_and_version(void **state)
 	FILE *file = open_memstream(&text, &size);
 	options_help(file);
 	fclose(file);
-	static const char *const names[] = {"--socket PATH[,mac=MAC]", "--uplink tap|none",
-		"--tap NAME", "--host-ip ADDRESS[/LEN]", "--nat user|kernel", "--sessions N",
+	static const char *const names[] = {"--socket PATH[,KEY=VALUE...]", "mac=MAC",
+		"hostname=NAME", "--dhcp on|off", "--uplink tap|none", "--tap NAME",
+		"--host-ip ADDRESS[/LEN]", "--nat user|kernel", "--sessions N",
 		"--nat-filter endpoint-independent|address|address-and-port",
 		"--nat-timeout NAME=SECONDS", "udp-well-known [300]", "udp-unanswered [30]",
 		"tcp-established [7440]", "icmp [60]", "tcp-partial [240]", "tcp-closing [240]",

@@ -18,7 +18,7 @@ static void test_all_keys(void **state)
 {
 	struct options options = options_good(ARGUMENTS("--socket",
 		"/run/a.sock,mac=52:54:00:12:34:56,ip=172.16.0.2,ctrl-vq=on,profile=redox",
-		"--socket=b.sock", "--socket=/c,profile=full,ctrl-vq=off"));
+		"--socket=b.sock", "--socket=/c,profile=full,hostname=Web-1,ctrl-vq=off"));
 
 	assert_int_equal(options.socket_count, 3);
 	assert_string_equal(options.sockets[0].path, "/run/a.sock");
@@ -34,6 +34,8 @@ static void test_all_keys(void **state)
 	assert_false(options.sockets[1].ctrl_vq);
 	assert_int_equal(options.sockets[1].profile, OPTIONS_PROFILE_AUTO);
 
+	assert_string_equal(options.sockets[1].hostname, "");
+	assert_string_equal(options.sockets[2].hostname, "web-1");
 	assert_false(options.sockets[2].ctrl_vq);
 	assert_int_equal(options.sockets[2].profile, OPTIONS_PROFILE_FULL);
 }
@@ -105,9 +107,20 @@ static const struct options_case errors[] = {
 		"--socket /a,profile=bsd: 'profile=bsd' is no profile: take auto, redox or full"},
 	{{"--socket", "/a,queues=2"},
 		"--socket /a,queues=2: 'queues=2' is not a setting of a socket: use mac=, ip=, "
-		"ctrl-vq= or profile="},
+		"hostname=, ctrl-vq= or profile="},
+	{{"--socket", "/a,hostname=my_guest"},
+		"--socket /a,hostname=my_guest: 'hostname=my_guest' is not a host's name: take up "
+		"to 63 letters, digits and hyphens, no hyphen at an end"},
+	{{"--socket", "/a,hostname="},
+		"--socket /a,hostname=: 'hostname=' is not a host's name: take up to 63 letters, "
+		"digits and hyphens, no hyphen at an end"},
+	{{"--socket", "/a,hostname=Host"},
+		"--socket /a,hostname=Host: 'hostname=Host' is the name of the host: take another"},
+	{{"--socket", "/a,hostname=web", "--socket", "/b,hostname=WEB"},
+		"--socket /b: hostname=web is already that of --socket /a: each guest needs its "
+		"own"},
 	{{"--socket", "/a,mac"}, "--socket /a,mac: 'mac' is not a setting of a socket: use mac=, "
-				 "ip=, ctrl-vq= or profile="},
+				 "ip=, hostname=, ctrl-vq= or profile="},
 	{{"--socket", "/a,ip=172.16.0.2,ip=172.16.0.3"},
 		"--socket /a,ip=172.16.0.2,ip=172.16.0.3: ip= is given twice: leave one out"},
 	{{"--socket="}, "--socket: names no file: write the path of the socket to make, as "
