@@ -3,12 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/forward_check.h"
 #include "backend/log.h"
+#include "backend/memory_available.h"
 #include "backend/way_out.h"
 #include "control/host/host.h"
 #include "guest/services/dhcp_lease.h"
@@ -102,12 +104,31 @@ static int build_host(struct foundation *foundation, const struct options *optio
 	return 0;
 }
 
+/*
+ * Memory is taken as sessions come; without this look, a table that never fits would end in the
+ * kernel killing something, some day. The index in private memory is as large again at the most.
+ */
+static int check_memory(const struct options *options, size_t flow_size, char *error)
+{
+	uint64_t free = memory_available(), need = flow_size * UINT64_C(2);
+
+	if (need <= free)
+		return 0;
+	snprintf(error, FOUNDATION_ERROR_CAPACITY,
+		"cannot get memory for %u sessions: they can need %" PRIu64 " MiB and %" PRIu64
+		" MiB are free: take fewer with --sessions",
+		options->sessions, need >> 20, free >> 20);
+	return -ENOMEM;
+}
+
 static int make_memory(struct foundation *foundation, const struct options *options,
 	size_t flow_size, size_t stats_size, char *error)
 {
 	bool nat = options->uplink == OPTIONS_UPLINK_TAP && options->nat == OPTIONS_NAT_USER;
-	int result = shared_memory_init(&foundation->stats, "chnet-stats", stats_size);
-
+	int result = nat ? check_memory(options, flow_size, error) : 0;
+	if (result)
+		return result;
+	result = shared_memory_init(&foundation->stats, "chnet-stats", stats_size);
 	if (!result && nat)
 		result = shared_memory_init(&foundation->way_out, "chnet-way-out", WAY_OUT_SIZE);
 	if (!result && nat)

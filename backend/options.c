@@ -194,8 +194,8 @@ static const struct {
 		0},
 	{"--sessions", "N", NULL, "room for N sessions in the user-space NAT [262144]", OPTIONS_RUN,
 		options_sessions_parse, 0},
-	{"--sessions-per-guest", "N", NULL, "of them for one guest [a quarter]; 0: no limit",
-		OPTIONS_RUN, options_sessions_per_guest_parse, NEEDS_NAT},
+	{"--sessions-per-guest", "N", NULL, "of them for one guest [0: a fair share]", OPTIONS_RUN,
+		options_sessions_per_guest_parse, NEEDS_NAT},
 	{"--new-sessions-per-guest", "N", NULL, "a second, bursts of as many [10000]; 0: no limit",
 		OPTIONS_RUN, options_new_sessions_parse, NEEDS_NAT},
 	{"--log-sessions", NULL, NULL, "a line for each session that comes or goes", OPTIONS_RUN,
@@ -344,8 +344,6 @@ static int complete(struct options_parser *parser, unsigned int given)
 	uint32_t hosts = UINT32_MAX >> options->prefix, host_ip = ntohl(options->host_ip_be);
 	char text[INET_ADDRSTRLEN];
 
-	if (options->sessions_per_guest == UINT32_MAX)
-		options->sessions_per_guest = options->sessions / 4;
 	options_at(parser, "--socket");
 	if (options->socket_count == 0)
 		return options_refuse(
@@ -381,7 +379,6 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 		.host_ip_be = htonl(0xac100001), /* 172.16.0.1 */
 		.prefix = 24,
 		.sessions = OPTIONS_SESSIONS_DEFAULT,
-		.sessions_per_guest = UINT32_MAX,
 		.new_sessions_per_guest = OPTIONS_NEW_SESSIONS_DEFAULT,
 		.filter = NAT_FILTER_ADDRESS,
 		.name = "default",

@@ -75,7 +75,7 @@ struct options {
 			      * gateway's; 0 with OPTIONS_NAT_KERNEL, which has none */
 	bool dhcp;	     /* serve DHCP to the guests */
 	uint32_t sessions;   /* capacity of the NAT's session table */
-	uint32_t sessions_per_guest;	 /* at a time; 0: no limit but the table's */
+	uint32_t sessions_per_guest;	 /* at a time; 0: a fair share of them */
 	uint32_t new_sessions_per_guest; /* a second; 0: no limit */
 	enum nat_filter filter;
 	struct nat_timeouts timeouts; /* seconds; 0: nat/'s default */

@@ -126,9 +126,8 @@ int options_sessions_per_guest_parse(struct options_parser *parser, const char *
 {
 	if (options_read_number(value, 0, SESSIONS_MAX, &parser->options->sessions_per_guest) < 0)
 		return options_refuse(parser,
-			"'%s' is not a number up to %d: the default is a quarter of --sessions, "
-			"and 0 is no limit",
-			value, SESSIONS_MAX);
+			"'%s' is not a number up to %d: the default is 0, a fair share", value,
+			SESSIONS_MAX);
 	return 0;
 }
 

@@ -35,7 +35,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config.filter, NAT_FILTER_ADDRESS);
 	assert_memory_equal(&config.timeouts, &none, sizeof(none));
 	assert_int_equal(config.sessions, 262144);
-	assert_int_equal(config.sessions_per_guest, 65536);
+	assert_int_equal(config.sessions_per_guest, 0);
 	assert_int_equal(config.new_sessions_per_guest, 10000);
 	assert_int_equal(config.port_low, 1);
 	assert_int_equal(config.port_high, 65535);
@@ -96,7 +96,7 @@ static void test_limits(void **state)
 {
 	struct nat_config config =
 		accepted(ARGUMENTS(SOCKET, "--new-sessions-per-guest=5", "--sessions=2048"));
-	assert_int_equal(config.sessions_per_guest, 512);
+	assert_int_equal(config.sessions_per_guest, 0);
 	assert_int_equal(config.new_sessions_per_guest, 5);
 	config = accepted(
 		ARGUMENTS(SOCKET, "--sessions-per-guest", "0", "--new-sessions-per-guest", "0"));
@@ -172,7 +172,7 @@ static const struct options_case errors[] = {
 	{{TIMEOUT("=5")}, "--nat-timeout =5: '=5'" NO_TIMEOUT},
 	{{SOCKET, "--sessions-per-guest", "16777217"},
 		"--sessions-per-guest 16777217: '16777217' is not a number up to 16777216: the "
-		"default is a quarter of --sessions, and 0 is no limit"},
+		"default is 0, a fair share"},
 	{{SOCKET, "--new-sessions-per-guest", "1000001"},
 		"--new-sessions-per-guest 1000001: '1000001' is not a number up to 1000000: the "
 		"default is 10000 a second, and 0 is no limit"},
