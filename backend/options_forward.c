@@ -67,7 +67,7 @@ static int read_forward(struct options_parser *parser, char *text, struct host_f
 {
 	char *colon = strchr(text, ':'), *equals = strchr(text, '=');
 	struct host_forward forward = {.count = 0};
-	struct end listen, to;
+	struct end listen = {.low = 0}, to = {.low = 0};
 
 	if (!colon || !equals || equals < colon)
 		return options_refuse(parser, "is no forward: " EXAMPLE);

@@ -53,7 +53,7 @@ static const struct {
 	{"udp-well-known", offsetof(struct nat_timeouts, udp_well_known_s), 1, NULL},
 	{"udp-unanswered", offsetof(struct nat_timeouts, udp_unanswered_s), 1, NULL},
 	{"tcp-established", offsetof(struct nat_timeouts, tcp_established_s), 7440,
-		"RFC 5382, REQ-5: keep-alives come every two hours"},
+		"RFC 5382, REQ-5: a keep-alive comes every two hours"},
 	{"tcp-partial", offsetof(struct nat_timeouts, tcp_partial_s), 240,
 		"RFC 5382, REQ-5: a handshake may take four minutes"},
 	{"tcp-closing", offsetof(struct nat_timeouts, tcp_closing_s), 240,

@@ -144,7 +144,7 @@ static const struct options_case errors[] = {
 			       "(RFC 4787, REQ-5: no mapping may end within two minutes)"},
 	{{TIMEOUT("tcp-established=7439")},
 		"--nat-timeout tcp-established=7439: 'tcp-established=7439' is too short: take "
-		"7440 or more (RFC 5382, REQ-5: keep-alives come every two hours)"},
+		"7440 or more (RFC 5382, REQ-5: a keep-alive comes every two hours)"},
 	{{TIMEOUT("tcp-partial=239")},
 		"--nat-timeout tcp-partial=239: 'tcp-partial=239' is too short: take 240 or more "
 		"(RFC 5382, REQ-5: a handshake may take four minutes)"},
