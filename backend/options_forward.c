@@ -127,7 +127,7 @@ static int check_overlap(struct options_parser *parser, const struct host_forwar
 int options_forward_parse(struct options_parser *parser, const char *value)
 {
 	struct options *options = parser->options;
-	struct host_forward forward;
+	struct host_forward forward = {.count = 0};
 
 	if (options->forward_count == OPTIONS_FORWARDS_MAX)
 		return options_refuse(parser,

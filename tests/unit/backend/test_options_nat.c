@@ -63,12 +63,12 @@ static void test_filters(void **state)
 
 static void test_each_timeout(void **state)
 {
+	static const char first[] =
+		"udp=121,udp-well-known=2,udp-unanswered=3,tcp-established=7441,tcp-partial=241";
+	static const char second[] =
+		"--nat-timeout=tcp-closing=242,icmp=61,syn-hold=7,other=31536000";
 	struct nat_timeouts timeouts =
-		accepted(ARGUMENTS(SOCKET, "--nat-timeout",
-				 "udp=121,udp-well-known=2,udp-unanswered=3,tcp-established=7441,"
-				 "tcp-partial=241",
-				 "--nat-timeout=tcp-closing=242,icmp=61,syn-hold=7,other=31536000"))
-			.timeouts;
+		accepted(ARGUMENTS(SOCKET, "--nat-timeout", first, second)).timeouts;
 
 	assert_int_equal(timeouts.udp_s, 121);
 	assert_int_equal(timeouts.udp_well_known_s, 2);
@@ -83,11 +83,11 @@ static void test_each_timeout(void **state)
 
 static void test_least_timeouts(void **state)
 {
-	struct nat_timeouts timeouts =
-		accepted(ARGUMENTS(SOCKET, "--nat-timeout",
-				 "udp=120,udp-well-known=1,udp-unanswered=1,tcp-established=7440,"
-				 "tcp-partial=240,tcp-closing=240,icmp=60,syn-hold=6,other=1"))
-			.timeouts;
+	static const char least[] =
+		"udp=120,udp-well-known=1,udp-unanswered=1,tcp-established=7440,tcp-partial=240,"
+		"tcp-closing=240,icmp=60,syn-hold=6,other=1";
+	struct nat_timeouts timeouts = accepted(ARGUMENTS(SOCKET, "--nat-timeout", least)).timeouts;
+
 	assert_int_equal(timeouts.udp_s, 120);
 	assert_int_equal(timeouts.other_s, 1);
 }
