@@ -75,10 +75,12 @@ static void only_one_holds_it(void **state)
 
 static void refuses_nonsense(void **state)
 {
-	static const char *const texts[] = {"x", "tap tap0 7",
-		"tap a/b 7 netns 1 kept 0 owner 0 "
-		"address 172.16.0.1/24",
-		"tap tap0 7 netns 1 kept 0 owner 0 address 1.2.3/24"};
+	static const char *const texts[] = {
+		"x",
+		"tap tap0 7",
+		"tap a/b 7 netns 1 kept 0 owner 0 address 172.16.0.1/24",
+		"tap tap0 7 netns 1 kept 0 owner 0 address 1.2.3/24",
+	};
 	struct host_record record;
 	int fd;
 
