@@ -13,20 +13,12 @@
 #include <rte_vhost.h>
 
 #include "backend/sigbus.h"
+#include "backend/vhost_connection.h"
 #include "backend/vhost_events.h"
 #include "backend/vhost_memory.h"
 #include "backend/vhost_message.h"
 
 #define BIT(n) (1ULL << (n))
-
-/* Hooks get a number, not a pointer: the ports by path, and by connection. Ports come and go on a
- * control thread while the library's serves others: `registry` guards the three tables, and is held
- * around no call but rte_vhost_extern_callback_register(). */
-static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
-static struct vhost_port *ports[PORT_MAX];
-static struct vhost_port *by_vid[RTE_MAX_VHOST_DEVICE];
-/* A connection that came while the port still had one: see connected(). */
-static struct vhost_port *waiting[RTE_MAX_VHOST_DEVICE];
 
 uint64_t vhost_port_features(bool control_queue)
 {
@@ -232,36 +224,9 @@ static enum rte_vhost_msg_result prepare(
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
-/* The port that a connection speaks for; NULL when it is turned away. */
-static struct vhost_port *claim(int vid)
-{
-	pthread_mutex_lock(&registry);
-	struct vhost_port *port = waiting[vid];
-	if (!port) {
-		port = by_vid[vid];
-	} else if (port->vid >= 0) {
-		port = NULL;
-	} else {
-		waiting[vid] = NULL;
-		by_vid[vid] = port;
-		port->vid = vid;
-	}
-	pthread_mutex_unlock(&registry);
-	return port;
-}
-
-/* The port that a connection spoke for, if it has come to that. */
-static struct vhost_port *claimed(int vid)
-{
-	pthread_mutex_lock(&registry);
-	struct vhost_port *port = by_vid[vid];
-	pthread_mutex_unlock(&registry);
-	return port;
-}
-
 static enum rte_vhost_msg_result before_message(int vid, void *data)
 {
-	struct vhost_port *port = claim(vid);
+	struct vhost_port *port = vhost_connection_claim(vid);
 	enum rte_vhost_msg_result result = RTE_VHOST_MSG_RESULT_ERR;
 	if (port) {
 		sigbus_message(port->port.index, true);
@@ -312,7 +277,7 @@ static void note(struct vhost_port *port, const struct vhost_message *message)
 
 static enum rte_vhost_msg_result after_message(int vid, void *data)
 {
-	struct vhost_port *port = claimed(vid);
+	struct vhost_port *port = vhost_connection_port(vid);
 	if (!port)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&port->lock);
@@ -328,69 +293,29 @@ static const struct rte_vhost_user_extern_ops hooks = {
 	.post_msg_handle = after_message,
 };
 
-/* Connections that may wait for one port: the library has 1,024 numbers for all of them, and a
- * front end that has just hung up needs one. */
-#define WAITING_MAX 4
-
-static unsigned int count_waiting(const struct vhost_port *port)
-{
-	unsigned int count = 0;
-	for (unsigned int i = 0; i < RTE_MAX_VHOST_DEVICE; i++)
-		count += waiting[i] == port;
-	return count;
-}
-
-/* Leaves a connection with the port of that path. 0, or -1 to turn it away. */
-static int wait_at(const char *path, int vid)
-{
-	for (unsigned int i = 0; i < PORT_MAX; i++) {
-		struct vhost_port *port = ports[i];
-		if (!port || port->closing || strcmp(port->path, path) != 0)
-			continue;
-		if (count_waiting(port) == WAITING_MAX ||
-			rte_vhost_extern_callback_register(vid, &hooks, NULL))
-			return -1;
-		/*
-		 * One device, one driver: a second front end is turned away. But whether it is the
-		 * second shows only with its first message: when a VMM hangs up and connects again
-		 * at once, the library may accept before it reads the hang-up (it looks at its
-		 * descriptors in the order in which it got them).
-		 */
-		waiting[vid] = port;
-		return 0;
-	}
-	return -1;
-}
-
 static int connected(int vid)
 {
 	char path[UNIX_PATH_MAX] = "";
-	if (rte_vhost_get_ifname(vid, path, sizeof(path)))
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) || vhost_connection_wait(vid, path))
 		return -1;
-	pthread_mutex_lock(&registry);
-	int result = wait_at(path, vid);
-	pthread_mutex_unlock(&registry);
-	return result;
+	if (!rte_vhost_extern_callback_register(vid, &hooks, NULL))
+		return 0;
+	vhost_connection_end(vid);
+	return -1;
 }
 
 static void disconnected(int vid)
 {
-	pthread_mutex_lock(&registry);
-	struct vhost_port *port = by_vid[vid];
-	waiting[vid] = NULL;
-	pthread_mutex_unlock(&registry);
-	if (!port)
-		return;
-	pthread_mutex_lock(&port->lock);
-	park(port);
-	forget_memory(port);
-	reset_queues(port);
-	port->features = 0;
-	pthread_mutex_unlock(&port->lock);
-	pthread_mutex_lock(&registry);
-	by_vid[vid] = NULL;
-	port->vid = -1;
-	pthread_mutex_unlock(&registry);
+	struct vhost_port *port = vhost_connection_port(vid);
+	if (port) {
+		pthread_mutex_lock(&port->lock);
+		park(port);
+		forget_memory(port);
+		reset_queues(port);
+		port->features = 0;
+		pthread_mutex_unlock(&port->lock);
+	}
+	vhost_connection_end(vid);
 }
 
 static const struct rte_vhost_device_ops device_ops = {
@@ -433,9 +358,7 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 		port->path[0] = 0;
 		return -EINVAL;
 	}
-	pthread_mutex_lock(&registry);
-	ports[config->index] = port;
-	pthread_mutex_unlock(&registry);
+	vhost_connection_open(port);
 	return 0;
 }
 
@@ -455,9 +378,7 @@ int vhost_port_start(struct vhost_port *port)
 
 void vhost_port_close(struct vhost_port *port)
 {
-	pthread_mutex_lock(&registry);
-	port->closing = true;
-	pthread_mutex_unlock(&registry);
+	vhost_connection_close(port);
 	pthread_mutex_lock(&port->lock);
 	park(port);
 	pthread_mutex_unlock(&port->lock);
@@ -469,23 +390,7 @@ void vhost_port_look(struct vhost_port *port, struct vhost_port_state *ret_state
 	for (unsigned int i = 0; i < VHOST_QUEUES; i++)
 		ret_state->running[i] = port->queues[i].running;
 	pthread_mutex_unlock(&port->lock);
-	pthread_mutex_lock(&registry);
-	ret_state->connected = port->vid >= 0;
-	pthread_mutex_unlock(&registry);
-}
-
-/* Nothing leads to the port any more. The number of its connection may be another port's by now. */
-static void forget(struct vhost_port *port)
-{
-	pthread_mutex_lock(&registry);
-	for (unsigned int i = 0; i < RTE_MAX_VHOST_DEVICE; i++) {
-		if (by_vid[i] == port)
-			by_vid[i] = NULL;
-		if (waiting[i] == port)
-			waiting[i] = NULL;
-	}
-	ports[port->port.index] = NULL;
-	pthread_mutex_unlock(&registry);
+	ret_state->connected = vhost_connection_is_made(port);
 }
 
 void vhost_port_fini(struct vhost_port *port)
@@ -497,7 +402,7 @@ void vhost_port_fini(struct vhost_port *port)
 	vhost_port_close(port);
 	rte_vhost_driver_unregister(port->path);
 	forget_memory(port);
-	forget(port);
+	vhost_connection_forget(port);
 	pthread_mutex_destroy(&port->lock);
 	port->path[0] = 0;
 }
