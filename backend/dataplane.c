@@ -122,11 +122,15 @@ static int add_tap(struct dataplane *dp)
 	const struct dataplane_config *config = dp->config;
 	const struct tap_port_config tap = {
 		.fd = config->tap_fds[0],
-		.gso = config->tap_gso,
+		.tso = config->tap_tso,
+		.uso = config->tap_uso,
+		.now_ns = &dp->worker->now_ns,
 		.slots = dp->worker->slots,
 		.stats = &config->stats->ports[PORT_UPLINK],
 	};
-	tap_port_init(&dp->tap, &tap);
+	int error = tap_port_init(&dp->tap, &tap);
+	if (error)
+		return error;
 	worker_add_port(dp->worker, &dp->tap.port);
 	return watch(&dp->quiesce, tap.fd, EPOLLIN | EPOLLET, vhost_port_epoll_tag(PORT_UPLINK, 0));
 }
@@ -258,6 +262,7 @@ static void dismantle(struct dataplane *dp)
 	if (dp->session_log)
 		session_log_drain(dp->session_log, write_session);
 	guests_free(dp->guests);
+	tap_port_fini(&dp->tap);
 	worker_free(dp->worker);
 	session_log_free(dp->session_log);
 	quiesce_fini(&dp->quiesce);

@@ -28,7 +28,8 @@ struct dataplane_config {
 	const int *tap_fds;	 /* one for each worker (now one); NULL without a TAP uplink */
 	uint8_t tap_mac[6];	 /* the gateway's MAC; zeros without a TAP uplink */
 	uint32_t tap_offloads;	 /* TUN_F_* (linux/if_tun.h) that the kernel took */
-	bool tap_gso;		 /* the kernel takes GSO writes */
+	bool tap_tso;		 /* the kernel takes TSO frames that we write */
+	bool tap_uso;		 /* likewise USO frames */
 	void *flow_memory;	 /* MAP_SHARED, page aligned; all zero when the monitor started;
 				  * NULL without a user-space NAT (no uplink, or --nat kernel) */
 	size_t flow_memory_size; /* bytes: nat_memory_size() of options_nat_config() */

@@ -127,7 +127,8 @@ static int start_child(struct monitor *monitor)
 		child.tap_count = tap->queues;
 		child.dataplane.tap_fds = tap->fds;
 		child.dataplane.tap_offloads = tap->offloads;
-		child.dataplane.tap_gso = tap->takes_tso;
+		child.dataplane.tap_tso = tap->takes_tso;
+		child.dataplane.tap_uso = tap->takes_uso;
 		memcpy(child.dataplane.tap_mac, host_mac(foundation->host),
 			sizeof(child.dataplane.tap_mac));
 	}

@@ -10,6 +10,7 @@
  *   tx_burst   on the ports they go to (as often as need be)
  *   tx_flush   on those ports: publish used entries, write what is queued, interrupt the guest once
  *   rx_done    give every frame of the last rx_burst back, in order
+ *   tx_settle  write what was copied meanwhile
  */
 #pragma once
 
@@ -56,6 +57,13 @@ struct port_ops {
 
 	/* Publishes what tx_burst wrote and notifies the far side when it asked for that. */
 	void (*tx_flush)(struct port *port);
+
+	/*
+	 * Writes what tx_burst only copied, so that no guest waits for a system call: with `all`
+	 * everything, else what is due. Returns when something is due next (CLOCK_MONOTONIC, ns),
+	 * UINT64_MAX when nothing waits. NULL: tx_burst and tx_flush leave nothing behind.
+	 */
+	uint64_t (*tx_settle)(struct port *port, uint64_t now_ns, bool all);
 
 	/*
 	 * Asks for a wake-up when frames come. Returns true when armed and nothing is waiting;

@@ -3,6 +3,7 @@
 
 #include <sys/uio.h>
 
+#include "backend/parse_vnet.h"
 #include "backend/segment.h"
 #include "backend/stats.h"
 
@@ -78,7 +79,8 @@ static void rx_done(struct port *port)
 	tap->borrowed_count = 0;
 }
 
-static void write_frame(struct tap_port *tap, const struct packet *p)
+/* `frames`: how many of the guests' are in it. */
+static void write_frame(struct tap_port *tap, const struct packet *p, uint16_t frames)
 {
 	struct iovec parts[2 + PACKET_SEGMENTS_MAX];
 	struct virtio_net_hdr_v1 header = p->vnet;
@@ -92,10 +94,10 @@ static void write_frame(struct tap_port *tap, const struct packet *p)
 	for (uint16_t i = 0; i < p->segment_count; i++)
 		parts[count++] = p->segments[i];
 	if (writev(tap->fd, parts, count) < 0) {
-		stats_drop(tap->port.stats, DROP_UPLINK_WRITE, 1);
+		stats_drop(tap->port.stats, DROP_UPLINK_WRITE, frames);
 		return;
 	}
-	tap->port.stats->tx_packets++;
+	tap->port.stats->tx_packets += frames;
 	tap->port.stats->tx_bytes += p->length;
 }
 
@@ -110,24 +112,59 @@ static void write_segmented(struct tap_port *tap, const struct packet *p)
 		return;
 	}
 	while (segment_next(&segmenter, &piece, storage, PACKET_SEGMENTS_MAX) > 0)
-		write_frame(tap, &piece);
+		write_frame(tap, &piece, 1);
+}
+
+static void write_queued(struct tap_port *tap, uint64_t now_ns, bool all)
+{
+	const struct packet *ready[PORT_BURST];
+	uint16_t frames[PORT_BURST];
+	uint16_t count;
+
+	do {
+		count = coalesce_take(tap->queue, now_ns, all, ready, frames, PORT_BURST);
+		for (uint16_t i = 0; i < count; i++)
+			write_frame(tap, ready[i], frames[i]);
+	} while (count == PORT_BURST);
+}
+
+/* A large frame, which nothing that waits may be overtaken by. */
+static void write_large(struct tap_port *tap, const struct packet *p)
+{
+	bool uso = p->vnet.gso_type == VIRTIO_NET_HDR_GSO_UDP_L4;
+
+	write_queued(tap, *tap->now_ns, true);
+	if (p->vnet.gso_type && !(uso ? tap->uso : tap->tso))
+		write_segmented(tap, p);
+	else
+		write_frame(tap, p, 1);
 }
 
 static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint16_t count)
 {
 	struct tap_port *tap = tap_port(port);
 	for (uint16_t i = 0; i < count; i++) {
-		if (packets[i]->vnet.gso_type && !tap->gso)
-			write_segmented(tap, packets[i]);
-		else
-			write_frame(tap, packets[i]);
+		const struct packet *p = packets[i];
+		if (p->vnet.gso_type || p->length > COALESCE_FRAME_MAX) {
+			write_large(tap, p);
+		} else if (!coalesce_add(tap->queue, p, *tap->now_ns)) {
+			write_queued(tap, *tap->now_ns, true);
+			coalesce_add(tap->queue, p, *tap->now_ns);
+		}
 	}
 	return count;
 }
 
 static void tx_flush(struct port *port)
 {
-	/* Every frame went with its own system call. */
+	/* What waits is for tx_settle(). */
+}
+
+static uint64_t tx_settle(struct port *port, uint64_t now_ns, bool all)
+{
+	struct tap_port *tap = tap_port(port);
+	write_queued(tap, now_ns, all);
+	return coalesce_due_ns(tap->queue);
 }
 
 static bool arm(struct port *port)
@@ -150,17 +187,32 @@ static const struct port_ops tap_port_ops = {
 	.rx_done = rx_done,
 	.tx_burst = tx_burst,
 	.tx_flush = tx_flush,
+	.tx_settle = tx_settle,
 	.arm = arm,
 	.disarm = disarm,
 	.arm_room = arm_room,
 };
 
-void tap_port_init(struct tap_port *port, const struct tap_port_config *config)
+int tap_port_init(struct tap_port *port, const struct tap_port_config *config)
 {
+	struct coalesce *queue;
+	int error = coalesce_new(config->tso, config->uso, &queue);
+	if (error)
+		return error;
 	*port = (struct tap_port){
 		.port = {.ops = &tap_port_ops, .stats = config->stats, .index = PORT_UPLINK},
 		.fd = config->fd,
-		.gso = config->gso,
+		.tso = config->tso,
+		.uso = config->uso,
+		.now_ns = config->now_ns,
 		.slots = config->slots,
+		.queue = queue,
 	};
+	return 0;
+}
+
+void tap_port_fini(struct tap_port *port)
+{
+	coalesce_free(port->queue);
+	port->queue = NULL;
 }

@@ -41,9 +41,21 @@ void worker_flush(struct worker *worker)
 		worker->held_count += !empty;
 		worker->held_count -= was_held;
 		if (to == PORT_UPLINK)
-			worker->next_tap_ns = 0; /* the answer is often there already */
+			worker->settle_ns = 0;
 	}
 	worker->filled_count = 0;
+}
+
+/* Writes what waits for the uplink and is due; with `all` also what is not. */
+static void settle(struct worker *worker, bool all)
+{
+	struct port *uplink = worker->ports[PORT_UPLINK].port;
+	if (worker->settle_ns == UINT64_MAX || (!all && worker->settle_ns > worker->now_ns))
+		return;
+	worker->settle_ns = uplink && uplink->ops->tx_settle
+				    ? uplink->ops->tx_settle(uplink, worker->now_ns, all)
+				    : UINT64_MAX;
+	worker->next_tap_ns = 0; /* the answer is often there already */
 }
 
 static void activate(struct worker *worker, uint16_t index)
@@ -115,6 +127,8 @@ static bool inhale_guest(struct worker *worker, struct worker_port *guest)
 		forward_from_guest(worker, port, packets, count);
 	}
 	port->ops->rx_done(port);
+	if (count)
+		settle(worker, false);
 	return count;
 }
 
@@ -239,6 +253,7 @@ static bool held_armed(struct worker *worker)
 
 static void sleep_until_event(struct worker *worker)
 {
+	settle(worker, true);
 	if (!held_armed(worker))
 		return;
 	int timeout = rest_ms(worker);
@@ -254,6 +269,7 @@ void *worker_main(void *argument)
 	quiesce_register(worker->quiesce, worker->id);
 	worker->now_ns = worker_clock_ns();
 	worker->next_tick_ns = worker->now_ns + WORKER_TICK_NS;
+	worker->settle_ns = UINT64_MAX;
 	for (uint16_t i = 0; i < PORT_MAX; i++)
 		activate(worker, i);
 	look_at_way_out(worker);
@@ -267,6 +283,7 @@ void *worker_main(void *argument)
 			stop_faulty(worker);
 		if (worker->now_ns >= worker->next_tick_ns)
 			tick(worker);
+		settle(worker, false);
 		if (!worker->active_count)
 			sleep_until_event(worker);
 		else if (worker->now_ns >= worker->next_epoll_ns)
@@ -276,6 +293,7 @@ void *worker_main(void *argument)
 			worker_call_serve(worker);
 		quiesce_point(worker->quiesce, worker->id);
 	}
+	settle(worker, true);
 	quiesce_unregister(worker->quiesce, worker->id);
 	return NULL;
 }

@@ -4,6 +4,10 @@
  * frame goes, exhale, tick. Everything below belongs to its thread alone; the control side
  * publishes rings and waits for a quiescent point (quiesce.h), which lies between two breaths.
  *
+ * Frames for the uplink
+ *   are copied when they are small and written once their senders have their buffers back; some may
+ *   wait a little for more of their flow (port.h, tx_settle). None waits while the worker sleeps.
+ *
  * Who is polled
  *   A port is `active` from the moment that it is notified (or resumed, or anything was read from
  *   it) until nothing came for WORKER_IDLE_NS. It is then armed: asked to notify, looked at once
@@ -87,6 +91,7 @@ struct worker {
 	uint64_t next_tick_ns;
 	uint64_t next_epoll_ns;
 	uint64_t next_tap_ns; /* when the TAP is read again after it was empty */
+	uint64_t settle_ns;   /* when frames that wait for the uplink are due; UINT64_MAX: none */
 	bool tap_empty;	      /* the last read found nothing, and epoll has not spoken since */
 	atomic_bool stop;     /* set by another thread, which then wakes the worker */
 

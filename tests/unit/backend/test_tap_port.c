@@ -19,6 +19,7 @@ struct fixture {
 	struct slots *slots;
 	struct packet *packets[PORT_BURST];
 	int kernel; /* the other end */
+	uint64_t now_ns;
 	uint8_t frame[HEADER + PACKET_LENGTH_MAX + 1];
 };
 
@@ -30,8 +31,14 @@ static int setup(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(slots_new(&f->slots), 0);
 	const struct tap_port_config config = {
-		.fd = fds[0], .gso = true, .slots = f->slots, .stats = &f->stats};
-	tap_port_init(&f->tap, &config);
+		.fd = fds[0],
+		.tso = true,
+		.uso = true,
+		.now_ns = &f->now_ns,
+		.slots = f->slots,
+		.stats = &f->stats,
+	};
+	assert_int_equal(tap_port_init(&f->tap, &config), 0);
 	f->kernel = fds[1];
 	*state = f;
 	return 0;
@@ -42,6 +49,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 	close(f->tap.fd);
 	close(f->kernel);
+	tap_port_fini(&f->tap);
 	slots_free(f->slots);
 	free(f);
 	return 0;
@@ -177,6 +185,18 @@ static void runts_do_not_end_a_burst(void **state)
 
 /* ---- to the kernel */
 
+static void tx(struct fixture *f, struct packet *const packets[], uint16_t count)
+{
+	assert_int_equal(f->tap.port.ops->tx_burst(&f->tap.port, packets, count), count);
+	f->tap.port.ops->tx_flush(&f->tap.port);
+}
+
+/* Returns when the next frame is due. */
+static uint64_t settle(struct fixture *f, bool all)
+{
+	return f->tap.port.ops->tx_settle(&f->tap.port, f->now_ns, all);
+}
+
 static void written_whole_with_the_header_in_front(void **state)
 {
 	struct fixture *f = *state;
@@ -191,8 +211,9 @@ static void written_whole_with_the_header_in_front(void **state)
 		/* What is the guest's word, or means nothing to the kernel. */
 		frame->packet.vnet.flags |= VIRTIO_NET_HDR_F_DATA_VALID;
 		frame->packet.vnet.num_buffers = 7;
-		assert_int_equal(f->tap.port.ops->tx_burst(&f->tap.port, packets, 1), 1);
-		f->tap.port.ops->tx_flush(&f->tap.port);
+		tx(f, packets, 1);
+		assert_int_equal(kernel_receives(f, &vnet), 0);
+		assert_int_equal(settle(f, false), UINT64_MAX);
 		assert_int_equal(kernel_receives(f, &vnet), length);
 		assert_memory_equal(f->frame + HEADER, partial, length);
 		assert_int_equal(vnet.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
@@ -214,7 +235,8 @@ static void as_many_pieces_as_a_frame_may_have(void **state)
 	struct frame *frame = frame_new(bytes, sizeof(bytes), PACKET_HEAD_INITIAL, 1);
 	struct packet *const packets[] = {&frame->packet};
 	assert_int_equal(frame->packet.segment_count, PACKET_SEGMENTS_MAX);
-	assert_int_equal(f->tap.port.ops->tx_burst(&f->tap.port, packets, 1), 1);
+	tx(f, packets, 1);
+	settle(f, true);
 	assert_int_equal(kernel_receives(f, &vnet), sizeof(bytes));
 	assert_memory_equal(f->frame + HEADER, bytes, sizeof(bytes));
 	frame_free(frame);
@@ -236,8 +258,8 @@ static void large_frames(void **state)
 		parse_packet(&frame->packet);
 		assert_int_equal(parse_vnet(&frame->packet), 0);
 		uint32_t headers = frame->packet.vnet.hdr_len, left = length - headers;
-		f->tap.gso = gso;
-		assert_int_equal(f->tap.port.ops->tx_burst(&f->tap.port, packets, 1), 1);
+		f->tap.tso = gso;
+		tx(f, packets, 1);
 		if (gso) {
 			assert_int_equal(kernel_receives(f, &vnet), length);
 			assert_int_equal(vnet.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
@@ -258,6 +280,90 @@ static void large_frames(void **state)
 	assert_int_equal(f->stats.tx_packets, 1 + 4);
 }
 
+/* A parsed TCP frame of `payload` bytes at `sequence`, with a partial checksum. */
+static struct frame *tcp_frame(uint8_t sequence, uint32_t payload, uint8_t flags)
+{
+	uint8_t whole[512], bytes[2048] = {0};
+	uint32_t headers = 66;
+	offload_frame_load(&offload_frames[OFFLOAD_TCP4], whole, bytes, sizeof(whole));
+	bytes[16] = (uint8_t)((headers - 14 + payload) >> 8);
+	bytes[17] = (uint8_t)(headers - 14 + payload);
+	bytes[20] = 0x40; /* DF */
+	bytes[24] = bytes[25] = 0;
+	uint32_t sum = frame_sum(0, bytes + 14, 20);
+	bytes[24] = (uint8_t)(~sum >> 8);
+	bytes[25] = (uint8_t)~sum;
+	bytes[41] = sequence;
+	bytes[47] = flags;
+	memset(bytes + headers, sequence, payload);
+	struct frame *frame = frame_new(bytes, headers + payload, 128, 1500);
+	frame->packet.vnet = offload_frame_vnet(&offload_frames[OFFLOAD_TCP4]);
+	parse_packet(&frame->packet);
+	assert_int_equal(parse_vnet(&frame->packet), 0);
+	return frame;
+}
+
+static void small_frames_of_a_flow_go_as_one(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_net_hdr_v1 vnet;
+	struct frame *frames[3] = {
+		tcp_frame(0, 100, 0x10), tcp_frame(100, 100, 0x10), tcp_frame(200, 30, 0x18)};
+	struct packet *const packets[] = {
+		&frames[0]->packet, &frames[1]->packet, &frames[2]->packet};
+	f->now_ns = 1000;
+	tx(f, packets, 2);
+	assert_int_equal(settle(f, false), 1000 + COALESCE_GAP_NS);
+	assert_int_equal(kernel_receives(f, &vnet), 0);
+	tx(f, packets + 2, 1);
+	assert_int_equal(settle(f, false), UINT64_MAX);
+	assert_int_equal(kernel_receives(f, &vnet), 66 + 230);
+	assert_int_equal(vnet.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+	assert_int_equal(vnet.gso_size, 100);
+	assert_int_equal(f->stats.tx_packets, 3);
+	assert_int_equal(f->stats.tx_bytes, 66 + 230);
+	for (int i = 0; i < 3; i++)
+		frame_free(frames[i]);
+}
+
+/* What waits is written before a large frame, which does not wait. */
+static void large_frames_overtake_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_net_hdr_v1 vnet;
+	struct frame *small = tcp_frame(0, 100, 0x10), *large = tcp_frame(100, 200, 0x10);
+	struct packet *const packets[] = {&small->packet, &large->packet};
+	large->packet.vnet.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	large->packet.vnet.gso_size = 100;
+	large->packet.vnet.hdr_len = 66;
+	tx(f, packets, 2);
+	assert_int_equal(kernel_receives(f, &vnet), 166);
+	assert_int_equal(kernel_receives(f, &vnet), 266);
+	frame_free(small);
+	frame_free(large);
+}
+
+/* More frames that cannot be joined than there is room for: written in order, none lost. */
+static void more_than_may_wait(void **state)
+{
+	struct fixture *f = *state;
+	const uint16_t count = COALESCE_ENTRIES + 20;
+	struct virtio_net_hdr_v1 vnet;
+	for (uint16_t i = 0; i < count; i++) {
+		uint8_t bytes[60] = {(uint8_t)i};
+		struct frame *frame = frame_new(bytes, 60, 60, 1);
+		struct packet *const packets[] = {&frame->packet};
+		tx(f, packets, 1);
+		frame_free(frame);
+	}
+	settle(f, true);
+	for (uint16_t i = 0; i < count; i++) {
+		assert_int_equal(kernel_receives(f, &vnet), 60);
+		assert_int_equal(f->frame[HEADER], (uint8_t)i);
+	}
+	assert_int_equal(kernel_receives(f, &vnet), 0);
+}
+
 static void what_the_kernel_refuses_is_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -267,7 +373,8 @@ static void what_the_kernel_refuses_is_counted(void **state)
 	close(f->kernel);
 	f->kernel = -1;
 	signal(SIGPIPE, SIG_IGN);
-	assert_int_equal(f->tap.port.ops->tx_burst(&f->tap.port, packets, 2), 2);
+	tx(f, packets, 2);
+	settle(f, true);
 	assert_int_equal(f->stats.drops[DROP_UPLINK_WRITE], 2);
 	assert_int_equal(f->stats.tx_packets, 0);
 	assert_int_equal(f->stats.tx_bytes, 0);
@@ -299,6 +406,9 @@ int main(void)
 		TAP_TEST(written_whole_with_the_header_in_front),
 		TAP_TEST(as_many_pieces_as_a_frame_may_have),
 		TAP_TEST(large_frames),
+		TAP_TEST(small_frames_of_a_flow_go_as_one),
+		TAP_TEST(large_frames_overtake_nothing),
+		TAP_TEST(more_than_may_wait),
 		TAP_TEST(what_the_kernel_refuses_is_counted),
 		TAP_TEST(nothing_to_arm),
 	};

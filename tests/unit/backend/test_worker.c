@@ -302,6 +302,38 @@ static void new_address_is_known_to_a_busy_worker(void **state)
 
 /* ---- the uplink */
 
+static void send_to_world(struct fixture *f)
+{
+	struct world_frame frame = world_udp(WORLD_GATEWAY_MAC, WORLD_GUEST_MAC(0),
+		WORLD_GUEST_IP(0), WORLD_REMOTE_IP, 4000, 53);
+	arrive(f, 0, &frame, 1, f->kicks[0]);
+}
+
+/* What a port only copied is written when the guest has its buffers back, and when it is due. */
+static void copies_are_written_after_buffers_are_given_back(void **state)
+{
+	struct fixture *f = *state;
+	struct world_port *uplink = &f->world->uplink;
+	until_asleep(f, 0);
+	uint32_t dones = f->world->guests[0].dones;
+	SET(uplink->settle_due_ns, 0);
+	send_to_world(f);
+	WAIT_FOR(GET(uplink->settles) > 3);
+	assert_int_equal(uplink->settle_dones, dones + 1);
+}
+
+static void nothing_waits_while_the_worker_sleeps(void **state)
+{
+	struct fixture *f = *state;
+	struct world_port *uplink = &f->world->uplink;
+	until_asleep(f, 0);
+	SET(uplink->settle_due_ns, UINT64_MAX - 1);
+	send_to_world(f);
+	until_asleep(f, 1);
+	assert_int_equal(GET(uplink->settles), 2);
+	assert_int_equal(GET(uplink->settles_all), 1);
+}
+
 /* One edge for all of them, more than one burst reads. */
 static void one_edge_is_enough_for_the_tap(void **state)
 {
@@ -427,6 +459,8 @@ int main(void)
 		WORKER_TEST(sessions_are_ticked),
 		WORKER_TEST(new_address_is_known_after_a_sleep),
 		WORKER_TEST(new_address_is_known_to_a_busy_worker),
+		WORKER_TEST(copies_are_written_after_buffers_are_given_back),
+		WORKER_TEST(nothing_waits_while_the_worker_sleeps),
 		WORKER_TEST(one_edge_is_enough_for_the_tap),
 		WORKER_TEST(every_edge_counts),
 		WORKER_TEST(full_guest_delays_nobody),

@@ -110,6 +110,16 @@ static void tx_flush(struct port *base)
 	double_of(base)->flushes++;
 }
 
+static uint64_t tx_settle(struct port *base, uint64_t now_ns, bool all)
+{
+	struct world_port *port = double_of(base);
+	if (!port->settles)
+		port->settle_dones = port->world->guests[0].dones;
+	__atomic_add_fetch(&port->settles_all, all, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&port->settles, 1, __ATOMIC_RELEASE);
+	return all ? UINT64_MAX : __atomic_load_n(&port->settle_due_ns, __ATOMIC_ACQUIRE);
+}
+
 static bool arm(struct port *base)
 {
 	struct world_port *port = double_of(base);
@@ -134,6 +144,7 @@ static const struct port_ops ops = {
 	.rx_done = rx_done,
 	.tx_burst = tx_burst,
 	.tx_flush = tx_flush,
+	.tx_settle = tx_settle,
 	.arm = arm,
 	.disarm = disarm,
 	.arm_room = arm_room,

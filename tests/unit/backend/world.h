@@ -50,6 +50,10 @@ struct world_port {
 	uint16_t sent_count;
 	uint16_t room; /* frames that it takes before it is full; WORLD_UNLIMITED */
 	unsigned int flushes;
+	unsigned int settles;	   /* calls of tx_settle() */
+	unsigned int settles_all;  /* of them, for everything */
+	unsigned int settle_dones; /* guest 0's rx_done() calls before the first of them */
+	uint64_t settle_due_ns;	   /* what tx_settle() returns, unless it is for everything */
 	/* coming in; taken away by rx_done() */
 	struct world_frame waiting[WORLD_WAITING_MAX];
 	uint16_t waiting_count;
