@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backend/log.h"
+#include "backend/low_descriptors.h"
 #include "backend/options_change.h"
 
 static const uint8_t *mac_of(const struct options_socket *socket)
@@ -56,9 +57,12 @@ int guests_new(const struct options *options, struct quiesce *quiesce, struct st
 	guests->quiesce = quiesce;
 	guests->stats = stats;
 	guests->worker = worker;
+	low_descriptors_hold(
+		&guests->low, quiesce->epoll_fd, options->socket_count * LOW_DESCRIPTORS_OF_GUEST);
 	for (unsigned int i = 0; !error && i < options->socket_count; i++)
 		if (options_change_has_socket(options, i))
 			error = make_port(guests, i);
+	low_descriptors_let_go(&guests->low);
 	if (error)
 		guests_free(guests);
 	else
@@ -125,7 +129,9 @@ static int bring_up(struct guests *guests, unsigned int index, char *error_text,
 	struct turn turn = {.guests = guests, .index = index};
 	const char *path = guests->options.sockets[index].path;
 
+	low_descriptors_hold(&guests->low, guests->quiesce->epoll_fd, LOW_DESCRIPTORS_OF_GUEST);
 	int error = register_port(guests, index);
+	low_descriptors_let_go(&guests->low);
 	if (error) {
 		snprintf(error_text, size, "socket %s: librte_vhost refuses it: %s", path,
 			strerror(-error));

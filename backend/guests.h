@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "backend/low_descriptors.h"
 #include "backend/options.h"
 #include "backend/quiesce.h"
 #include "backend/stats.h"
@@ -23,6 +24,7 @@ struct guests {
 	struct quiesce *quiesce;
 	struct stats *stats;
 	struct worker *worker;
+	struct low_descriptors low; /* held while librte_vhost makes listening sockets */
 	struct vhost_port ports[OPTIONS_SOCKETS_MAX]; /* zeros where there is none */
 };
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Low descriptor numbers that are kept free for connections, so that listening sockets have higher
+ * ones.
+ *
+ * Why: when a process is killed, Linux releases its files one after the other, those with the
+ * highest numbers first (exit_files() queues them in ascending order, task_work_run() works from
+ * the end). A front end is woken by the end of its connection, and Cloud Hypervisor connects again
+ * in that moment. If the listening socket still exists then, the connection is taken into its queue
+ * and reset an instant later, and Cloud Hypervisor gives the device up for the life of the virtual
+ * machine. If it does not, the connection is refused, and Cloud Hypervisor tries again every 100
+ * ms.
+ *
+ * So: hold the lowest free numbers, make the listening sockets, let the numbers go. What front ends
+ * bring takes them.
+ */
+#pragma once
+
+/* What a guest brings, and more: its connection, memory, log, and both descriptors of each ring. */
+#define LOW_DESCRIPTORS_OF_GUEST 32
+#define LOW_DESCRIPTORS_MAX 2048
+
+struct low_descriptors {
+	int fds[LOW_DESCRIPTORS_MAX];
+	unsigned int count; /* used entries of fds */
+};
+
+/*
+ * Holds `count` of the lowest free numbers, but no more than LOW_DESCRIPTORS_MAX, as copies of
+ * `fd`; half of what the process may have when that is less. None when `fd` is bad. Too few cost
+ * the order above and nothing else.
+ */
+void low_descriptors_hold(struct low_descriptors *low, int fd, unsigned int count);
+
+/* Frees the numbers. */
+void low_descriptors_let_go(struct low_descriptors *low);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "backend/low_descriptors.h"
+
+static struct low_descriptors low;
+
+static int new_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void connections_get_lower_numbers(void **state)
+{
+	int listener, connections[20];
+
+	low_descriptors_hold(&low, STDERR_FILENO, 20);
+	assert_int_equal(low.count, 20);
+	listener = new_socket();
+	low_descriptors_let_go(&low);
+	for (int i = 0; i < 20; i++) {
+		connections[i] = new_socket();
+		assert_true(connections[i] < listener);
+	}
+	for (int i = 0; i < 20; i++)
+		close(connections[i]);
+	close(listener);
+}
+
+static void everything_is_given_back(void **state)
+{
+	int before = new_socket(), after;
+
+	close(before);
+	low_descriptors_hold(&low, STDERR_FILENO, 100);
+	assert_true(fcntl(before, F_GETFD) >= 0);
+	low_descriptors_let_go(&low);
+	assert_int_equal(fcntl(before, F_GETFD), -1);
+	after = new_socket();
+	assert_int_equal(after, before);
+	close(after);
+}
+
+/* Fewer than asked for is no reason to fail. */
+static void limits(void **state)
+{
+	struct rlimit limit, tight;
+
+	low_descriptors_hold(&low, -1, 10);
+	assert_int_equal(low.count, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	tight = (struct rlimit){.rlim_cur = 30, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	low_descriptors_hold(&low, STDERR_FILENO, LOW_DESCRIPTORS_MAX + 1);
+	assert_in_range(low.count, 5, 15);
+	close(new_socket());
+	low_descriptors_let_go(&low);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections_get_lower_numbers),
+		cmocka_unit_test(everything_is_given_back),
+		cmocka_unit_test(limits),
+	};
+
+	return cmocka_run_group_tests_name("low_descriptors", tests, NULL, NULL);
+}
