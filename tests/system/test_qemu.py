@@ -63,11 +63,11 @@ def _killed_data_plane():
 
 @lab.test("kill -9 of the data plane, twice, during a download: it goes on and arrives unchanged")
 def killed_under_traffic():
-    at.web.sent = 0
+    at.web.moved = 0
     victims = []
     at.qemu.start(f"wget -q -O - http://{lab.WORLD_SERVER}/noise/256 | sha256sum")
     for progress in (32, 128):
-        at.web.wait_sent(progress)
+        at.web.wait_moved(progress)
         victims.append(_killed_data_plane())
     text = at.qemu.finish(limit_s=90)
     lab.expect(_sum(text) == world.noise_sum(256), text)

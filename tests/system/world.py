@@ -41,22 +41,20 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self.connection.sendfile(content)
 
     def _noise(self, mebibytes):
-        """Sends that much of noise(), and tells the server how far it is."""
+        """Sends that much of noise()."""
         self.send_response(200)
         self.send_header("Content-Length", str(mebibytes << 20))
         self.end_headers()
         for number in range(mebibytes):
             self.wfile.write(noise_block(number))
-            with self.server.progress:
-                self.server.sent = number + 1
-                self.server.progress.notify_all()
+            self.server.tell_moved(number + 1)
 
     def do_PUT(self):
         self.server.clients.append(self.client_address[0])
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(100)
             self.end_headers()
-        left = int(self.headers["Content-Length"])
+        total = left = int(self.headers["Content-Length"])
         digest, buffer = hashlib.sha256(), memoryview(bytearray(1 << 20))
         while left > 0:
             size = self.rfile.readinto(buffer[:min(left, len(buffer))])
@@ -64,6 +62,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
                 return
             digest.update(buffer[:size])
             left -= size
+            self.server.tell_moved((total - left) >> 20)
         self._answer(digest.hexdigest().encode() + b"\n")
 
     def log_message(self, *_):
@@ -77,7 +76,7 @@ class WebServer(http.server.ThreadingHTTPServer):
 
     def __init__(self, namespace, address, port=80):
         self.clients = []
-        self.sent, self.progress = 0, threading.Condition()
+        self.moved, self.progress = 0, threading.Condition()
         with lab.inside(namespace):
             super().__init__((address, port), _Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -88,11 +87,17 @@ class WebServer(http.server.ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]
 
-    def wait_sent(self, mebibytes, limit_s=30):
-        """Waits until so much of /noise/ has been handed to the kernel."""
+    def tell_moved(self, mebibytes):
+        """How much of /noise/ was given to the kernel, or of an upload was taken from it."""
         with self.progress:
-            lab.expect(self.progress.wait_for(lambda: self.sent >= mebibytes, limit_s),
-                       f"only {self.sent} MiB sent after {limit_s} s")
+            self.moved = mebibytes
+            self.progress.notify_all()
+
+    def wait_moved(self, mebibytes, limit_s=30):
+        """Waits until it is so much."""
+        with self.progress:
+            lab.expect(self.progress.wait_for(lambda: self.moved >= mebibytes, limit_s),
+                       f"only {self.moved} MiB moved after {limit_s} s")
 
 
 class UdpEcho:
