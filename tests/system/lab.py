@@ -69,6 +69,11 @@ def _mount(source, target, kind, flags=0, data=None):
            f"mount {target}")
 
 
+def mount_tmpfs(target, options):
+    """Hides what lies there for the rest of the laboratory's life, and from nobody outside."""
+    _mount("tmpfs", target, "tmpfs", data=options)
+
+
 # ---- isolation ---------------------------------------------------------------------------------
 
 
