@@ -42,6 +42,9 @@ void host_down(struct host *host)
 		left = host_record_undo(host->run_directory, host->network, &host->record);
 	forwarding_release(host->forwarding);
 	host->forwarding = NULL;
+	/* The TAP may live on in a child. */
+	if (nft_forward_needs_loopback(host->forwards, host->forward_count))
+		host_forward_loopback(host, false);
 	nft_close(host->nft);
 	host->nft = NULL;
 	if (left == 0)
@@ -91,8 +94,8 @@ int host_refresh(struct host *host)
 		return r;
 	changed = strcmp(egress.interface, host->egress.interface) != 0 ||
 		  egress.source_be.s_addr != host->egress.source_be.s_addr;
-	if (strcmp(egress.interface, host->egress.interface) != 0) {
-		r = nft_set_egress(host->nft, egress.interface);
+	if (changed) {
+		r = nft_set_egress(host->nft, egress.interface, egress.source_be);
 		if (r < 0)
 			return r;
 	}

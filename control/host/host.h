@@ -82,6 +82,17 @@ int host_watch_fd(const struct host *host);
  */
 int host_refresh(struct host *host);
 
+/*
+ * Adds or removes a port forward while the network is up, in one transaction of nftables: packets
+ * of other forwards notice nothing, and connections through a forward that is removed go on.
+ * Returns 0; -EINVAL for a forward that is not complete or does not lead to a guest's address;
+ * -EEXIST when a port of it is forwarded already; -ENOSPC beyond HOST_FORWARDS_MAX, or with
+ * NFT_NAT_KERNEL beyond HOST_FORWARD_SHIFTED_MAX; -ENOENT when
+ * there is none that is equal to the one to remove; or a negative errno. Nothing is changed then.
+ */
+int host_forward_add(struct host *host, const struct host_forward *forward);
+int host_forward_remove(struct host *host, const struct host_forward *forward);
+
 /* The TAP: its name, descriptors and offloads. */
 const struct tap *host_tap(const struct host *host);
 

@@ -16,11 +16,8 @@
 
 #include "control/host/address.h"
 #include "control/host/host_mac.h"
-#include "control/host/nft_foreign.h"
 #include "control/host/sysctl.h"
 #include "control/host/watch.h"
-
-static const char need_rights[] = "run as root or with CAP_NET_ADMIN";
 
 int host_fail(const struct host_error *error, int r, const char *format, ...)
 {
@@ -32,8 +29,7 @@ int host_fail(const struct host_error *error, int r, const char *format, ...)
 	return r;
 }
 
-__attribute__((format(printf, 2, 3))) static void host_warn(
-	struct host *host, const char *format, ...)
+void host_warn(struct host *host, const char *format, ...)
 {
 	va_list arguments;
 
@@ -42,12 +38,6 @@ __attribute__((format(printf, 2, 3))) static void host_warn(
 	va_start(arguments, format);
 	vsnprintf(host->warnings[host->warning_count++], WARNING_SIZE, format, arguments);
 	va_end(arguments);
-}
-
-static struct in_addr config_network_be(const struct host_config *config)
-{
-	return (struct in_addr){
-		config->address_be.s_addr & address_netmask_be(config->prefix_length).s_addr};
 }
 
 /* Can `address_be` be a host of the LAN: not its first (the network) and not its last (broadcast)?
@@ -83,9 +73,13 @@ static int check_config(
 			"the outside address %s must be an address of a host in the guests' "
 			"network %s/%u, and not the gateway's",
 			outside, address, config->prefix_length);
-	if (config->forward_count > 0 || config->outside_high > 0)
-		return host_fail(error, -EOPNOTSUPP,
-			"forwarded and outside ports are not among the host's rules yet");
+	if (config->outside_high > 0)
+		return host_fail(
+			error, -EOPNOTSUPP, "outside ports are not among the host's rules yet");
+	host->address_be = config->address_be;
+	host->outside_be = config->outside_be;
+	host->prefix_length = config->prefix_length;
+	host->nat = config->nat;
 	return 0;
 }
 
@@ -133,7 +127,7 @@ static int make_tap(
 	case -EACCES:
 	case -EPERM:
 		return host_fail(error, r, "cannot create TAP %s: not permitted: %s", config->tap,
-			need_rights);
+			HOST_NEED_RIGHTS);
 	default:
 		if (tap_name_check(config->tap) < 0)
 			return host_fail(error, r,
@@ -164,7 +158,7 @@ static int find_tap(
 static int check_collision(
 	struct host *host, const struct host_config *config, const struct host_error *error)
 {
-	struct in_addr network_be = config_network_be(config);
+	struct in_addr network_be = host_network_be(config);
 	struct address_collision other;
 	char ours[INET_ADDRSTRLEN], theirs[INET_ADDRSTRLEN];
 	int r = address_find_collision(
@@ -238,7 +232,7 @@ static int set_up_tap(
 	return 0;
 fail:
 	return host_fail(error, r, "cannot set the %s of TAP %s: %s%s%s", what, host->tap.name,
-		strerror(-r), r == -EPERM ? ": " : "", r == -EPERM ? need_rights : "");
+		strerror(-r), r == -EPERM ? ": " : "", r == -EPERM ? HOST_NEED_RIGHTS : "");
 }
 
 int host_find_egress(const struct host *host, struct route_egress *ret_egress)
@@ -282,47 +276,6 @@ static int choose_egress(
 	return 0;
 }
 
-static int make_rules(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	struct nft_config rules = {
-		.network_be = config_network_be(config),
-		.prefix_length = config->prefix_length,
-		.outside_be = config->outside_be,
-		.nat = config->nat,
-		.no_owner = config->keep,
-	};
-	int r;
-
-	memcpy(rules.tap, host->tap.name, sizeof(rules.tap));
-	memcpy(rules.egress, host->egress.interface, sizeof(rules.egress));
-	r = nft_open(&rules, &host->nft);
-	switch (r) {
-	case 0:
-		return 0;
-	case -EPERM:
-		return host_fail(error, r,
-			"cannot make the nftables table for TAP %s: not "
-			"permitted: %s",
-			host->tap.name, need_rights);
-	case -EBUSY:
-		return host_fail(error, r,
-			"the nftables table ip chnet-%s belongs to another live process: stop it "
-			"or choose another name with --tap",
-			host->tap.name);
-	case -EPROTONOSUPPORT:
-	case -EOPNOTSUPP:
-	case -ENOENT:
-		return host_fail(error, r,
-			"the kernel lacks a part of nftables (%s): run 'modprobe -a nf_tables "
-			"nft_ct nft_masq nft_chain_nat'",
-			strerror(-r));
-	default:
-		return host_fail(error, r, "cannot make the nftables table for TAP %s: %s",
-			host->tap.name, strerror(-r));
-	}
-}
-
 static int hold_forwarding(
 	struct host *host, const struct host_config *config, const struct host_error *error)
 {
@@ -342,52 +295,11 @@ static int hold_forwarding(
 	return 0;
 }
 
-/* Warnings only: nothing here stops the network. */
-static int warn_of_others(
-	struct host *host, const struct host_config *config, const struct host_error *error)
-{
-	struct nft_foreign_finding findings[WARNINGS_MAX];
-	struct nft_foreign_query query = {
-		.tap_index = (uint32_t)host->link.index,
-		.egress_index = (uint32_t)host->egress.index,
-	};
-	char own_table[NFT_TABLE_SIZE];
-	char text[WARNING_SIZE];
-	size_t count, i;
-	int r;
-
-	nft_table_name(host->tap.name, own_table);
-	query.own_table = own_table;
-	if (config->nat == NFT_NAT_USER)
-		query.outside_be = config->outside_be;
-	memcpy(query.tap, host->tap.name, sizeof(query.tap));
-	memcpy(query.egress, host->egress.interface, sizeof(query.egress));
-	r = nft_foreign_find(&query, findings, WARNINGS_MAX, &count);
-	if (r < 0)
-		host_warn(host,
-			"cannot read the host's other nftables rules (%s): if guests "
-			"reach nobody, look there for a drop",
-			strerror(-r));
-	for (i = 0; r == 0 && i < count; i++) {
-		nft_foreign_text(&findings[i], text, sizeof(text));
-		host_warn(host, "%s", text);
-	}
-	if (nft_foreign_has_legacy())
-		host_warn(host,
-			"the host has rules of the old iptables, which cannot be read "
-			"here: if guests reach nobody, look at 'iptables-legacy -S FORWARD'");
-	if (!nft_is_owned(host->nft) && !config->keep)
-		host_warn(host,
-			"this kernel keeps nftables table %s after a crash (it is older "
-			"than 5.12); the next start removes it",
-			own_table);
-	return 0;
-}
-
 /* In this order. */
 static int (*const steps[])(
 	struct host *host, const struct host_config *config, const struct host_error *error) = {
 	check_config,
+	host_forward_check,
 	host_keep_directory,
 	host_keep_open,
 	make_tap,
@@ -397,9 +309,9 @@ static int (*const steps[])(
 	leave_out_ipv6,
 	set_up_tap,
 	choose_egress,
-	make_rules,
+	host_rules_make,
 	hold_forwarding,
-	warn_of_others,
+	host_rules_warn,
 	host_keep_hand_over,
 };
 

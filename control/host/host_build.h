@@ -23,6 +23,12 @@ struct host {
 	bool follow;		    /* the way out is that of the default route */
 	bool stateless;		    /* the rules keep no state for the outside ports */
 	struct nft *nft;	    /* our rules; NULL = none */
+	struct in_addr address_be;  /* of the host on the TAP */
+	struct in_addr outside_be;  /* outside address of our NAT */
+	uint8_t prefix_length;	    /* of the guests' LAN */
+	enum nft_nat nat;	    /* whose packets leave */
+	size_t forward_count;	    /* ports that lead to guests */
+	struct host_forward forwards[HOST_FORWARDS_MAX];
 	struct forwarding *forwarding; /* our hold of forwarding; NULL = none */
 	char *run_directory;	       /* that of the configuration; owned */
 	char *network;		       /* with for_vmm; owned; NULL = not for_vmm */
@@ -48,6 +54,12 @@ int host_build(struct host *host, const struct host_config *config, const struct
 /* Finds the way out; all zero when there is none. Returns 0 or a negative errno. */
 int host_find_egress(const struct host *host, struct route_egress *ret_egress);
 
+/* Ends a line about missing rights. */
+#define HOST_NEED_RIGHTS "run as root or with CAP_NET_ADMIN"
+
+/* Adds a warning. */
+__attribute__((format(printf, 2, 3))) void host_warn(struct host *host, const char *format, ...);
+
 /* Writes the line and returns `r`. */
 __attribute__((format(printf, 3, 4))) int host_fail(
 	const struct host_error *error, int r, const char *format, ...);
@@ -65,3 +77,18 @@ int host_keep_write(
 	struct host *host, const struct host_config *config, const struct host_error *error);
 int host_keep_hand_over(
 	struct host *host, const struct host_config *config, const struct host_error *error);
+/* Step of host_build() (host_forward.c): takes the port forwards over. */
+int host_forward_check(
+	struct host *host, const struct host_config *config, const struct host_error *error);
+
+/* Steps of host_build() (host_rules.c): our rules; warnings of what others' rules do to guests. */
+int host_rules_make(
+	struct host *host, const struct host_config *config, const struct host_error *error);
+int host_rules_warn(
+	struct host *host, const struct host_config *config, const struct host_error *error);
+
+/* First address of the guests' LAN. */
+struct in_addr host_network_be(const struct host_config *config);
+
+/* Lets packets with loopback addresses pass the TAP, or not. Returns 0 or a negative errno. */
+int host_forward_loopback(const struct host *host, bool on);

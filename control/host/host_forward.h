@@ -8,6 +8,10 @@
 /* Most forwards of a network: as many as the NAT takes. */
 #define HOST_FORWARDS_MAX 128
 
+/* Most ports of all ranges together that NFT_NAT_KERNEL leads to other ports than they have: each
+ * costs two rules. Our own NAT has no such limit. */
+#define HOST_FORWARD_SHIFTED_MAX 512
+
 /*
  * The host takes `count` ports from listen_port on and passes each to the port of the guest that is
  * as far from to_port. Ports are in host byte order.

@@ -2,22 +2,24 @@
 /*
  * Theory of operation
  *
- * One table of family ip with two base chains:
+ * One table of family ip. Its base chains, in the order in which a packet meets them:
  *
- *   postrouting  (nat, srcnat)   masquerades what may leave
- *   forward      (filter)        lets out what may leave, lets in its answers, and drops everything
- *                                else from and to the TAP
+ *   guard        (prerouting, raw)     keeps guests from the host's loopback    nft_forward.c
+ *   arrivals     (prerouting, dstnat)  the world's and guests' way to forwards  nft_forward.c
+ *   own          (output, dstnat)      the host's own way there                 nft_forward.c
+ *   forward      (forward, filter)     who may pass                             nft_leave.c
+ *   postrouting  (postrouting, srcnat) masquerades                              nft_leave.c
  *
- * The forward chain drops what connection tracking calls invalid: such packets are not translated
- * and would leave with an address of the LAN. An accept here ends only our own chain: another
- * table's base chain may still drop (nft_foreign.h finds that).
+ * The last two are always there, the others from the first time on that they are needed. An accept
+ * here ends only our own chain: another table's base chain may still drop (nft_foreign.h finds
+ * that).
  *
- * Every change is one transaction. A change of the way out empties the chains and fills them again
- * within it. Connections that exist keep their translation, which lies in connection tracking and
- * not in the rules.
+ * Every change is one transaction, which empties the chains and fills them again; chains stay, so
+ * that no packet finds the old one empty and the new one not yet there. Connections that exist keep
+ * their translation, which lies in connection tracking and not in the rules.
  *
- * A new transaction starts with "add table, delete table": this removes a table without owner that
- * a crash left behind, whether or not there is one. It fails (EPERM) if a live process owns it.
+ * A new table starts with "add table, delete table": this removes a table without owner that a
+ * crash left behind, whether or not there is one. It fails (EPERM) if a live process owns it.
  */
 #include "control/host/nft.h"
 
@@ -27,7 +29,6 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
 #include <stdio.h>
@@ -36,36 +37,83 @@
 #include <sys/socket.h>
 
 #include "control/host/nft_batch.h"
+#include "control/host/nft_part.h"
 #include "control/host/nft_rule.h"
 
-struct nft {
-	struct mnl_socket *socket;  /* that owns the table */
-	struct nft_config config;   /* what the rules say */
-	char table[NFT_TABLE_SIZE]; /* its name */
-	bool owned;		    /* the kernel took the owner flag */
-};
-
-static const char postrouting[] = "postrouting";
-static const char forward[] = "forward";
-
-/* A base chain. */
+/* A base chain, and what fills it. */
 struct nft_base_chain {
 	const char *name;
 	const char *type; /* "filter" or "nat" */
 	uint32_t hook;	  /* NF_INET_* */
 	int32_t priority; /* NF_IP_PRI_* */
+	bool (*is_needed)(const struct nft_config *config);
+	void (*fill)(const struct nft_scope *scope);
 };
 
+static bool nft_always(const struct nft_config *config)
+{
+	return true;
+}
+
+static bool nft_has_forwards(const struct nft_config *config)
+{
+	return config->forward_count > 0;
+}
+
+static bool nft_has_loopback(const struct nft_config *config)
+{
+	return nft_forward_needs_loopback(config->forwards, config->forward_count);
+}
+
+static void nft_fill_postrouting(const struct nft_scope *scope)
+{
+	nft_forward_masquerade(scope);
+	nft_leave_masquerade(scope);
+}
+
 static const struct nft_base_chain chains[] = {
-	{postrouting, "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC},
-	{forward, "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
+	{"postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, nft_always,
+		nft_fill_postrouting},
+	{"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, nft_always, nft_leave_filter},
+	{"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, nft_has_loopback,
+		nft_forward_guard},
+	{"arrivals", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, nft_has_forwards,
+		nft_forward_arrivals},
+	{"own", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, nft_has_forwards, nft_forward_own},
 };
 
 #define CHAIN_COUNT (sizeof(chains) / sizeof(chains[0]))
 
+struct nft {
+	struct mnl_socket *socket;  /* that owns the table */
+	struct nft_config config;   /* what the rules say */
+	char table[NFT_TABLE_SIZE]; /* its name */
+	bool made[CHAIN_COUNT];	    /* the chains that exist */
+	bool owned;		    /* the kernel took the owner flag */
+};
+
 void nft_table_name(const char *tap, char name[NFT_TABLE_SIZE])
 {
 	snprintf(name, NFT_TABLE_SIZE, "chnet-%s", tap);
+}
+
+void nft_part_begin(const struct nft_scope *scope, struct nft_rule *rule)
+{
+	nft_rule_begin(rule, NFPROTO_IPV4, scope->table, scope->chain);
+}
+
+void nft_part_accept(const struct nft_scope *scope, struct nft_rule *rule)
+{
+	nft_rule_counter(rule);
+	nft_rule_accept(rule);
+	nft_rule_add(rule, scope->batch);
+}
+
+void nft_part_drop(const struct nft_scope *scope, struct nft_rule *rule)
+{
+	nft_rule_counter(rule);
+	nft_rule_drop(rule);
+	nft_rule_add(rule, scope->batch);
 }
 
 /* NFT_MSG_NEWTABLE or NFT_MSG_DELTABLE for our table; `flags` are NFT_TABLE_F_*. */
@@ -118,126 +166,61 @@ static void nft_flush_chain(struct nft_batch *batch, const char *table, const ch
 	nft_rule_flush(&rule, batch);
 }
 
-/* oifname of the way out. */
-static void nft_match_out(struct nft_rule *rule, const struct nft_config *config)
+/* Writes the chains and every rule of `config`, emptying the chains of `made`, which is updated. */
+static void nft_write(
+	struct nft_batch *batch, const char *table, const struct nft_config *config, bool *made)
 {
-	if (config->egress[0] != '\0')
-		nft_rule_oifname(rule, NFT_RULE_EQUAL, config->egress);
-	else
-		nft_rule_oifname(rule, NFT_RULE_DIFFERENT, config->tap);
-}
+	struct nft_scope scope = {.batch = batch, .table = table, .config = config};
+	size_t i;
 
-/* iifname of the way out, for the answers. */
-static void nft_match_in(struct nft_rule *rule, const struct nft_config *config)
-{
-	if (config->egress[0] != '\0')
-		nft_rule_iifname(rule, NFT_RULE_EQUAL, config->egress);
-	else
-		nft_rule_iifname(rule, NFT_RULE_DIFFERENT, config->tap);
-}
-
-/* ip saddr of those who may leave. */
-static void nft_match_inside(struct nft_rule *rule, const struct nft_config *config)
-{
-	switch (config->nat) {
-	case NFT_NAT_USER:
-		nft_rule_saddr(rule, NFT_RULE_EQUAL, config->outside_be, 32);
-		break;
-	case NFT_NAT_KERNEL:
-		nft_rule_saddr(rule, NFT_RULE_EQUAL, config->network_be, config->prefix_length);
-		break;
+	for (i = 0; i < CHAIN_COUNT; i++)
+		if (made[i])
+			nft_flush_chain(batch, table, chains[i].name);
+	for (i = 0; i < CHAIN_COUNT; i++) {
+		if (!chains[i].is_needed(config))
+			continue;
+		if (!made[i])
+			nft_add_chain(batch, table, &chains[i]);
+		made[i] = true;
+		scope.chain = chains[i].name;
+		chains[i].fill(&scope);
 	}
 }
 
-static void nft_add_masquerade(struct nft_batch *batch, const struct nft *nft)
-{
-	struct nft_rule rule;
-
-	nft_rule_begin(&rule, NFPROTO_IPV4, nft->table, postrouting);
-	nft_match_out(&rule, &nft->config);
-	nft_match_inside(&rule, &nft->config);
-	nft_rule_daddr(
-		&rule, NFT_RULE_DIFFERENT, nft->config.network_be, nft->config.prefix_length);
-	nft_rule_counter(&rule);
-	nft_rule_masquerade(&rule);
-	nft_rule_add(&rule, batch);
-}
-
-static void nft_add_forward(struct nft_batch *batch, const struct nft *nft)
-{
-	const char *tap = nft->config.tap;
-	struct nft_rule rule;
-
-	nft_rule_begin(&rule, NFPROTO_IPV4, nft->table, forward);
-	nft_rule_iifname(&rule, NFT_RULE_EQUAL, tap);
-	nft_rule_ct_state(&rule, NF_CT_STATE_INVALID_BIT);
-	nft_rule_counter(&rule);
-	nft_rule_drop(&rule);
-	nft_rule_add(&rule, batch);
-
-	nft_rule_begin(&rule, NFPROTO_IPV4, nft->table, forward);
-	nft_rule_iifname(&rule, NFT_RULE_EQUAL, tap);
-	nft_match_out(&rule, &nft->config);
-	nft_match_inside(&rule, &nft->config);
-	nft_rule_counter(&rule);
-	nft_rule_accept(&rule);
-	nft_rule_add(&rule, batch);
-
-	nft_rule_begin(&rule, NFPROTO_IPV4, nft->table, forward);
-	nft_match_in(&rule, &nft->config);
-	nft_rule_oifname(&rule, NFT_RULE_EQUAL, tap);
-	nft_rule_ct_state(
-		&rule, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
-	nft_rule_counter(&rule);
-	nft_rule_accept(&rule);
-	nft_rule_add(&rule, batch);
-
-	nft_rule_begin(&rule, NFPROTO_IPV4, nft->table, forward);
-	nft_rule_iifname(&rule, NFT_RULE_EQUAL, tap);
-	nft_rule_counter(&rule);
-	nft_rule_drop(&rule);
-	nft_rule_add(&rule, batch);
-
-	nft_rule_begin(&rule, NFPROTO_IPV4, nft->table, forward);
-	nft_rule_oifname(&rule, NFT_RULE_EQUAL, tap);
-	nft_rule_counter(&rule);
-	nft_rule_drop(&rule);
-	nft_rule_add(&rule, batch);
-}
-
-/* Every rule of ours, in order. */
-static void nft_add_rules(struct nft_batch *batch, const struct nft *nft)
-{
-	nft_add_masquerade(batch, nft);
-	nft_add_forward(batch, nft);
-}
-
 /* Makes the table, with (or without) the owner flag. */
-static int nft_create(const struct nft *nft, bool owned)
+static int nft_create(struct nft *nft, bool owned)
 {
+	bool made[CHAIN_COUNT] = {false};
 	struct nft_batch batch;
-	size_t i;
 	int r;
 
 	nft_batch_begin(&batch);
 	nft_add_table(&batch, nft->table, NFT_MSG_NEWTABLE, 0);
 	nft_add_table(&batch, nft->table, NFT_MSG_DELTABLE, 0);
 	nft_add_table(&batch, nft->table, NFT_MSG_NEWTABLE, owned ? NFT_TABLE_F_OWNER : 0);
-	for (i = 0; i < CHAIN_COUNT; i++)
-		nft_add_chain(&batch, nft->table, &chains[i]);
-	nft_add_rules(&batch, nft);
+	nft_write(&batch, nft->table, &nft->config, made);
 	r = nft_batch_commit(&batch, nft->socket);
 	nft_batch_fini(&batch);
+	if (r == 0)
+		memcpy(nft->made, made, sizeof(made));
 	return r;
 }
+
+/* Bytes of a socket's buffers: a transaction is one datagram, and each message of it is answered.
+ */
+#define NFT_SOCKET_BUFFER (4 << 20)
 
 /* Opens a netfilter socket (close-on-exec). */
 static int nft_socket_open(struct mnl_socket **ret_socket)
 {
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	int bytes = NFT_SOCKET_BUFFER;
 
 	if (!socket)
 		return -errno;
+	/* Without rights they stay as they are, and the transaction is refused anyway. */
+	setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
+	setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		int error = errno;
 
@@ -275,26 +258,46 @@ fail:
 	return r;
 }
 
-int nft_set_egress(struct nft *nft, const char *egress)
+/* Makes the rules those of `config`. */
+static int nft_change(struct nft *nft, const struct nft_config *config)
 {
-	struct nft_config before = nft->config;
+	bool made[CHAIN_COUNT];
 	struct nft_batch batch;
-	size_t i;
 	int r;
 
-	if (strlen(egress) >= sizeof(nft->config.egress))
-		return -ENAMETOOLONG;
-	memset(nft->config.egress, 0, sizeof(nft->config.egress));
-	memcpy(nft->config.egress, egress, strlen(egress));
+	memcpy(made, nft->made, sizeof(made));
 	nft_batch_begin(&batch);
-	for (i = 0; i < CHAIN_COUNT; i++)
-		nft_flush_chain(&batch, nft->table, chains[i].name);
-	nft_add_rules(&batch, nft);
+	nft_write(&batch, nft->table, config, made);
 	r = nft_batch_commit(&batch, nft->socket);
 	nft_batch_fini(&batch);
 	if (r < 0)
-		nft->config = before;
-	return r;
+		return r;
+	nft->config = *config;
+	memcpy(nft->made, made, sizeof(made));
+	return 0;
+}
+
+int nft_set_egress(struct nft *nft, const char *egress, struct in_addr address_be)
+{
+	struct nft_config config = nft->config;
+
+	if (strlen(egress) >= sizeof(config.egress))
+		return -ENAMETOOLONG;
+	memset(config.egress, 0, sizeof(config.egress));
+	memcpy(config.egress, egress, strlen(egress));
+	config.egress_be = address_be;
+	return nft_change(nft, &config);
+}
+
+int nft_set_forwards(struct nft *nft, const struct host_forward *forwards, size_t count)
+{
+	struct nft_config config = nft->config;
+
+	if (count > HOST_FORWARDS_MAX)
+		return -ENOSPC;
+	memcpy(config.forwards, forwards, count * sizeof(*forwards));
+	config.forward_count = count;
+	return nft_change(nft, &config);
 }
 
 bool nft_is_owned(const struct nft *nft)

@@ -10,7 +10,10 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "control/host/host_forward.h"
 
 struct nft;
 
@@ -27,7 +30,10 @@ struct nft_config {
 	uint8_t prefix_length;	   /* its length, 1 to 32 bits */
 	struct in_addr outside_be; /* outside address of our NAT, for NFT_NAT_USER */
 	enum nft_nat nat;	   /* whose packets leave */
+	struct in_addr egress_be;  /* the host's address there; 0.0.0.0 = not known */
 	bool no_owner;		   /* do without the owner flag, as on a kernel that lacks it */
+	size_t forward_count;	   /* ports of the host that lead to guests */
+	struct host_forward forwards[HOST_FORWARDS_MAX];
 };
 
 /* Bytes of a table's name, its terminator included. */
@@ -47,11 +53,20 @@ void nft_table_name(const char *tap, char name[NFT_TABLE_SIZE]);
 int nft_open(const struct nft_config *config, struct nft **ret_nft);
 
 /*
- * Lets packets leave through `egress` instead (empty: anything but the TAP), in one transaction:
- * no packet sees half a rule set. Returns 0, -ENAMETOOLONG, or a negative errno; the rules are then
- * unchanged.
+ * Lets packets leave through `egress` instead (empty: anything but the TAP), where the host has
+ * address_be (0.0.0.0: not known), in one transaction: no packet sees half a rule set. Returns 0,
+ * -ENAMETOOLONG, or a negative errno; the rules are then unchanged.
  */
-int nft_set_egress(struct nft *nft, const char *egress);
+int nft_set_egress(struct nft *nft, const char *egress, struct in_addr address_be);
+
+/*
+ * Makes these the forwarded ports, in one transaction. Connections that exist go on. Returns 0,
+ * -ENOSPC beyond HOST_FORWARDS_MAX, or a negative errno; the rules are then unchanged.
+ */
+int nft_set_forwards(struct nft *nft, const struct host_forward *forwards, size_t count);
+
+/* Tells whether any of the forwards listens on a loopback address. */
+bool nft_forward_needs_loopback(const struct host_forward *forwards, size_t count);
 
 /* Tells whether the kernel removes the table by itself when this process dies. */
 bool nft_is_owned(const struct nft *nft);

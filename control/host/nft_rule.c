@@ -16,9 +16,7 @@
 
 #include "control/host/address.h"
 #include "control/host/nft_batch.h"
-
-/* Every match loads into this register, and compares it at once. */
-#define NFT_RULE_REGISTER NFT_REG_1
+#include "control/host/nft_rule_part.h"
 
 void nft_rule_begin(struct nft_rule *rule, uint16_t family, const char *table, const char *chain)
 {
@@ -31,8 +29,7 @@ void nft_rule_begin(struct nft_rule *rule, uint16_t family, const char *table, c
 	nftnl_rule_set_u32(rule->rule, NFTNL_RULE_FAMILY, family);
 }
 
-/* Appends an empty expression. Returns NULL after an error. */
-static struct nftnl_expr *nft_rule_expression(struct nft_rule *rule, const char *name)
+struct nftnl_expr *nft_rule_expression(struct nft_rule *rule, const char *name)
 {
 	struct nftnl_expr *expression;
 
@@ -47,16 +44,14 @@ static struct nftnl_expr *nft_rule_expression(struct nft_rule *rule, const char 
 	return expression;
 }
 
-/* Sets an attribute that is a string of bytes. */
-static void nft_rule_data(struct nft_rule *rule, struct nftnl_expr *expression, uint16_t attribute,
+void nft_rule_data(struct nft_rule *rule, struct nftnl_expr *expression, uint16_t attribute,
 	const void *data, uint32_t length)
 {
 	if (nftnl_expr_set(expression, attribute, data, length) < 0)
 		rule->error = -ENOMEM;
 }
 
-static void nft_rule_cmp(
-	struct nft_rule *rule, uint32_t operation, const void *data, uint32_t length)
+void nft_rule_cmp(struct nft_rule *rule, uint32_t operation, const void *data, uint32_t length)
 {
 	struct nftnl_expr *expression = nft_rule_expression(rule, "cmp");
 
@@ -67,8 +62,7 @@ static void nft_rule_cmp(
 	nft_rule_data(rule, expression, NFTNL_EXPR_CMP_DATA, data, length);
 }
 
-/* register &= mask, four bytes. */
-static void nft_rule_mask(struct nft_rule *rule, uint32_t mask)
+void nft_rule_mask(struct nft_rule *rule, uint32_t mask)
 {
 	static const uint32_t zero = 0;
 	struct nftnl_expr *expression = nft_rule_expression(rule, "bitwise");
@@ -115,20 +109,26 @@ void nft_rule_oifname(struct nft_rule *rule, enum nft_rule_compare compare, cons
 	nft_rule_interface(rule, NFT_META_OIFNAME, compare, name);
 }
 
-/* Compares the address at `offset` of the IPv4 header. */
-static void nft_rule_address(struct nft_rule *rule, uint32_t offset, enum nft_rule_compare compare,
-	struct in_addr network_be, uint8_t prefix_length)
+void nft_rule_load(struct nft_rule *rule, uint32_t base, uint32_t offset, uint32_t length)
 {
 	struct nftnl_expr *expression = nft_rule_expression(rule, "payload");
-	uint32_t mask_be = address_netmask_be(prefix_length).s_addr;
-	uint32_t wanted_be = network_be.s_addr & mask_be;
 
 	if (!expression)
 		return;
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, NFT_RULE_REGISTER);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, base);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, sizeof(wanted_be));
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, length);
+}
+
+/* Compares the address at `offset` of the IPv4 header. */
+static void nft_rule_address(struct nft_rule *rule, uint32_t offset, enum nft_rule_compare compare,
+	struct in_addr network_be, uint8_t prefix_length)
+{
+	uint32_t mask_be = address_netmask_be(prefix_length).s_addr;
+	uint32_t wanted_be = network_be.s_addr & mask_be;
+
+	nft_rule_load(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, sizeof(wanted_be));
 	if (prefix_length < 32)
 		nft_rule_mask(rule, mask_be);
 	nft_rule_cmp(rule, nft_rule_operation(compare), &wanted_be, sizeof(wanted_be));
@@ -146,17 +146,28 @@ void nft_rule_daddr(struct nft_rule *rule, enum nft_rule_compare compare, struct
 	nft_rule_address(rule, offsetof(struct iphdr, daddr), compare, network_be, prefix_length);
 }
 
-void nft_rule_ct_state(struct nft_rule *rule, uint32_t states)
+/* Any of the bits of a word of connection tracking. */
+static void nft_rule_ct_bits(struct nft_rule *rule, uint32_t key, uint32_t bits)
 {
 	static const uint32_t none = 0;
 	struct nftnl_expr *expression = nft_rule_expression(rule, "ct");
 
 	if (!expression)
 		return;
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, key);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_DREG, NFT_RULE_REGISTER);
-	nft_rule_mask(rule, states);
+	nft_rule_mask(rule, bits);
 	nft_rule_cmp(rule, NFT_CMP_NEQ, &none, sizeof(none));
+}
+
+void nft_rule_ct_state(struct nft_rule *rule, uint32_t states)
+{
+	nft_rule_ct_bits(rule, NFT_CT_STATE, states);
+}
+
+void nft_rule_ct_status(struct nft_rule *rule, uint32_t status)
+{
+	nft_rule_ct_bits(rule, NFT_CT_STATUS, status);
 }
 
 void nft_rule_counter(struct nft_rule *rule)

@@ -45,6 +45,31 @@ void nft_rule_daddr(struct nft_rule *rule, enum nft_rule_compare compare, struct
 /* ct state, one or several of NF_CT_STATE_INVALID_BIT, NF_CT_STATE_BIT(IP_CT_ESTABLISHED), … */
 void nft_rule_ct_state(struct nft_rule *rule, uint32_t states);
 
+/* ct status, one or several of IPS_DST_NAT, … */
+void nft_rule_ct_status(struct nft_rule *rule, uint32_t status);
+
+/* fib saddr type local and fib daddr type local: an address of the host itself. */
+void nft_rule_saddr_local(struct nft_rule *rule);
+void nft_rule_daddr_local(struct nft_rule *rule);
+
+/* meta l4proto, an IPPROTO_*; before any of those below. */
+void nft_rule_protocol(struct nft_rule *rule, uint8_t protocol);
+
+/* Ports of TCP or UDP in host byte order, both ends included: tcp sport, tcp dport, … */
+void nft_rule_sport(struct nft_rule *rule, uint16_t low, uint16_t high);
+void nft_rule_dport(struct nft_rule *rule, uint16_t low, uint16_t high);
+
+/* icmp type, an ICMP_*; icmp id, host byte order, both ends included. */
+void nft_rule_icmp_type(struct nft_rule *rule, uint8_t type);
+void nft_rule_icmp_id(struct nft_rule *rule, uint16_t low, uint16_t high);
+
+/*
+ * The packet that an ICMP error is about: it was sent by address_be, without IPv4 options, with
+ * `protocol`, and from a port (TCP, UDP) or with an identifier (ICMP) from `low` to `high`.
+ */
+void nft_rule_icmp_about(struct nft_rule *rule, struct in_addr address_be, uint8_t protocol,
+	uint16_t low, uint16_t high);
+
 /* counter, which starts at zero. */
 void nft_rule_counter(struct nft_rule *rule);
 
@@ -54,6 +79,16 @@ void nft_rule_drop(struct nft_rule *rule);
 
 /* masquerade. */
 void nft_rule_masquerade(struct nft_rule *rule);
+
+/* dnat to ADDRESS, which keeps the port, or to ADDRESS:PORT (host byte order, not 0). */
+void nft_rule_dnat(struct nft_rule *rule, struct in_addr address_be, uint16_t port);
+
+/* notrack. */
+void nft_rule_notrack(struct nft_rule *rule);
+
+/* ip saddr set ADDRESS and ip daddr set ADDRESS; checksums are kept right. */
+void nft_rule_set_saddr(struct nft_rule *rule, struct in_addr address_be);
+void nft_rule_set_daddr(struct nft_rule *rule, struct in_addr address_be);
 
 /* Puts the rule at the end of its chain, as part of the transaction, and frees it. */
 void nft_rule_add(struct nft_rule *rule, struct nft_batch *batch);

@@ -27,6 +27,8 @@ static struct nft_config config_user(void)
 	};
 }
 
+static const struct in_addr none_be; /* no address is known */
+
 static int set_up(void **state)
 {
 	namespace_new_network();
@@ -109,13 +111,13 @@ static void changes_the_way_out(void **state)
 	struct nft *nft;
 
 	assert_int_equal(nft_open(&config, &nft), 0);
-	assert_int_equal(nft_set_egress(nft, "wlan0"), 0);
+	assert_int_equal(nft_set_egress(nft, "wlan0", none_be), 0);
 	assert_ruleset(USER(OWNER, "oifname \"wlan0\"", "iifname \"wlan0\""));
-	assert_int_equal(nft_set_egress(nft, ""), 0);
+	assert_int_equal(nft_set_egress(nft, "", none_be), 0);
 	assert_ruleset(USER(OWNER, "oifname != \"tap0\"", "iifname != \"tap0\""));
-	assert_int_equal(nft_set_egress(nft, "eth0"), 0);
+	assert_int_equal(nft_set_egress(nft, "eth0", none_be), 0);
 	assert_ruleset(USER_ETH0);
-	assert_int_equal(nft_set_egress(nft, "a-name-too-long!"), -ENAMETOOLONG);
+	assert_int_equal(nft_set_egress(nft, "a-name-too-long!", none_be), -ENAMETOOLONG);
 	assert_ruleset(USER_ETH0);
 	nft_close(nft);
 }
@@ -164,7 +166,7 @@ static void does_without_owner(void **state)
 	assert_int_equal(nft_open(&config, &nft), 0);
 	assert_false(nft_is_owned(nft));
 	assert_ruleset(USER("", "oifname \"eth0\"", "iifname \"eth0\""));
-	assert_int_equal(nft_set_egress(nft, "wlan0"), 0);
+	assert_int_equal(nft_set_egress(nft, "wlan0", none_be), 0);
 	assert_ruleset(USER("", "oifname \"wlan0\"", "iifname \"wlan0\""));
 	nft_close(nft);
 	assert_ruleset("");
@@ -215,7 +217,7 @@ static void a_child_lets_go(void **state)
 	assert_int_equal(nft_open(&config, &nft), 0);
 	assert_int_equal(namespace_in_child(close_in_child, nft), 0);
 	assert_ruleset(USER_ETH0);
-	assert_int_equal(nft_set_egress(nft, ""), 0);
+	assert_int_equal(nft_set_egress(nft, "", none_be), 0);
 	nft_close(nft);
 }
 

@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <netinet/ip_icmp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,6 +109,63 @@ static void acts(void **state)
 	assert_rule("masquerade");
 }
 
+static void matches_whose_address_it_is(void **state)
+{
+	nft_rule_saddr_local(&rule);
+	nft_rule_daddr_local(&rule);
+	nft_rule_ct_status(&rule, IPS_DST_NAT);
+	assert_rule("fib saddr type local fib daddr type local ct status dnat");
+}
+
+static void matches_ports(void **state)
+{
+	nft_rule_protocol(&rule, IPPROTO_TCP);
+	nft_rule_sport(&rule, 1, 65535);
+	nft_rule_dport(&rule, 80, 80);
+	assert_rule("tcp sport 1-65535 tcp dport 80");
+	nft_rule_protocol(&rule, IPPROTO_UDP);
+	nft_rule_dport(&rule, 50000, 59999);
+	assert_rule("udp dport 50000-59999");
+}
+
+static void matches_icmp(void **state)
+{
+	nft_rule_protocol(&rule, IPPROTO_ICMP);
+	nft_rule_icmp_type(&rule, ICMP_ECHOREPLY);
+	nft_rule_icmp_id(&rule, 50000, 59999);
+	assert_rule("icmp type echo-reply icmp id 50000-59999");
+	/* the bits are those of RFC 792 and RFC 791: version, protocol, source, source port */
+	nft_rule_protocol(&rule, IPPROTO_ICMP);
+	nft_rule_icmp_about(&rule, address_be("192.0.2.1"), IPPROTO_UDP, 53, 53);
+	assert_rule("meta l4proto icmp @th,64,8 0x45 @th,136,8 0x11 @th,160,32 0xc0000201 "
+		    "@th,224,16 0x35");
+	nft_rule_protocol(&rule, IPPROTO_ICMP);
+	nft_rule_icmp_about(&rule, address_be("192.0.2.1"), IPPROTO_ICMP, 53, 53);
+	assert_rule("meta l4proto icmp @th,64,8 0x45 @th,136,8 0x1 @th,160,32 0xc0000201 "
+		    "@th,256,16 0x35");
+}
+
+static void translates(void **state)
+{
+	namespace_run("nft 'flush table ip t; delete chain ip t c; table ip t { chain c { "
+		      "type nat hook prerouting priority -100; }; }'");
+	nft_rule_protocol(&rule, IPPROTO_TCP);
+	nft_rule_dnat(&rule, address_be("172.16.0.2"), 80);
+	assert_rule("meta l4proto tcp dnat to 172.16.0.2:80");
+	nft_rule_dnat(&rule, address_be("172.16.0.2"), 0);
+	assert_rule("dnat to 172.16.0.2");
+}
+
+static void changes_packets(void **state)
+{
+	namespace_run("nft 'flush table ip t; delete chain ip t c; table ip t { chain c { "
+		      "type filter hook prerouting priority -300; }; }'");
+	nft_rule_notrack(&rule);
+	nft_rule_set_saddr(&rule, address_be("192.0.2.1"));
+	nft_rule_set_daddr(&rule, address_be("192.0.2.2"));
+	assert_rule("notrack ip saddr set 192.0.2.1 ip daddr set 192.0.2.2");
+}
+
 static void flushes(void **state)
 {
 	nft_rule_accept(&rule);
@@ -135,6 +193,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(matches_addresses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(matches_states, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(acts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(matches_whose_address_it_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(matches_ports, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(matches_icmp, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(translates, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(changes_packets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flushes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(says_what_is_missing, set_up, tear_down),
 	};
