@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/host/host_build.h"
+#include "control/host/reserved_ports.h"
 #include "control/host/watch.h"
 
 int host_up(
@@ -43,10 +44,12 @@ void host_down(struct host *host)
 	forwarding_release(host->forwarding);
 	host->forwarding = NULL;
 	/* The TAP may live on in a child. */
-	if (nft_forward_needs_loopback(host->forwards, host->forward_count))
+	if (host->nft && nft_forward_needs_loopback(host->forwards, host->forward_count))
 		host_forward_loopback(host, false);
 	nft_close(host->nft);
 	host->nft = NULL;
+	reserved_ports_release(host->reserved);
+	host->reserved = NULL;
 	if (left == 0)
 		host_record_remove(host->run_directory, host->network, host->record_fd);
 	else
@@ -74,6 +77,8 @@ void host_close_in_child(struct host *host)
 	host->forwarding = NULL;
 	nft_close_in_child(host->nft);
 	host->nft = NULL;
+	reserved_ports_close_in_child(host->reserved);
+	host->reserved = NULL;
 	netlink_close(host->watch);
 	host->watch = NULL;
 	netlink_close(host->socket);
@@ -98,6 +103,7 @@ int host_refresh(struct host *host)
 		r = nft_set_egress(host->nft, egress.interface, egress.source_be);
 		if (r < 0)
 			return r;
+		host->stateless = nft_keeps_no_state(host->nft);
 	}
 	host->egress = egress;
 	return changed;

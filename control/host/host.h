@@ -85,7 +85,9 @@ int host_refresh(struct host *host);
 /*
  * Adds or removes a port forward while the network is up, in one transaction of nftables: packets
  * of other forwards notice nothing, and connections through a forward that is removed go on.
- * Returns 0; -EINVAL for a forward that is not complete or does not lead to a guest's address;
+ * Returns 0; -EINVAL for a forward that is not complete, does not lead to a guest's address, or
+ * listens on one address at an outside port; -EADDRINUSE with outside ports, when another network
+ * has a port of it;
  * -EEXIST when a port of it is forwarded already; -ENOSPC beyond HOST_FORWARDS_MAX, or with
  * NFT_NAT_KERNEL beyond HOST_FORWARD_SHIFTED_MAX; -ENOENT when
  * there is none that is equal to the one to remove; or a negative errno. Nothing is changed then.

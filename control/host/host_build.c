@@ -73,9 +73,6 @@ static int check_config(
 			"the outside address %s must be an address of a host in the guests' "
 			"network %s/%u, and not the gateway's",
 			outside, address, config->prefix_length);
-	if (config->outside_high > 0)
-		return host_fail(
-			error, -EOPNOTSUPP, "outside ports are not among the host's rules yet");
 	host->address_be = config->address_be;
 	host->outside_be = config->outside_be;
 	host->prefix_length = config->prefix_length;
@@ -300,6 +297,7 @@ static int (*const steps[])(
 	struct host *host, const struct host_config *config, const struct host_error *error) = {
 	check_config,
 	host_forward_check,
+	host_outside_check,
 	host_keep_directory,
 	host_keep_open,
 	make_tap,
@@ -309,6 +307,7 @@ static int (*const steps[])(
 	leave_out_ipv6,
 	set_up_tap,
 	choose_egress,
+	host_outside_reserve,
 	host_rules_make,
 	hold_forwarding,
 	host_rules_warn,

@@ -14,6 +14,8 @@
 #define WARNINGS_MAX 16
 #define WARNING_SIZE 2048
 
+struct reserved_ports;
+
 struct host {
 	struct tap tap;		    /* the TAP; no queues = none */
 	struct nl_sock *socket;	    /* for links, addresses, routes; NULL = none */
@@ -21,13 +23,16 @@ struct host {
 	struct nl_sock *watch;	    /* reports changes of links, addresses, routes; NULL = none */
 	struct route_egress egress; /* the way out; empty name = none, or any */
 	bool follow;		    /* the way out is that of the default route */
-	bool stateless;		    /* the rules keep no state for the outside ports */
-	struct nft *nft;	    /* our rules; NULL = none */
-	struct in_addr address_be;  /* of the host on the TAP */
-	struct in_addr outside_be;  /* outside address of our NAT */
-	uint8_t prefix_length;	    /* of the guests' LAN */
-	enum nft_nat nat;	    /* whose packets leave */
-	size_t forward_count;	    /* ports that lead to guests */
+	uint16_t outside_low;	    /* ports of our NAT, both ends included, host byte order; */
+	uint16_t outside_high;	    /* 0, 0 = none, or given up */
+	struct reserved_ports *reserved; /* our hold of them; NULL = none */
+	bool stateless;			 /* the rules keep no state for the outside ports */
+	struct nft *nft;		 /* our rules; NULL = none */
+	struct in_addr address_be;	 /* of the host on the TAP */
+	struct in_addr outside_be;	 /* outside address of our NAT */
+	uint8_t prefix_length;		 /* of the guests' LAN */
+	enum nft_nat nat;		 /* whose packets leave */
+	size_t forward_count;		 /* ports that lead to guests */
 	struct host_forward forwards[HOST_FORWARDS_MAX];
 	struct forwarding *forwarding; /* our hold of forwarding; NULL = none */
 	char *run_directory;	       /* that of the configuration; owned */
@@ -80,6 +85,23 @@ int host_keep_hand_over(
 /* Step of host_build() (host_forward.c): takes the port forwards over. */
 int host_forward_check(
 	struct host *host, const struct host_config *config, const struct host_error *error);
+
+/* Steps of host_build() (host_outside.c): the block of outside ports, and that nobody else gets
+ * them.
+ */
+int host_outside_check(
+	struct host *host, const struct host_config *config, const struct host_error *error);
+int host_outside_reserve(
+	struct host *host, const struct host_config *config, const struct host_error *error);
+
+/* May the forward be, beside the outside ports? */
+bool host_outside_allows(const struct host *host, const struct host_forward *forward);
+
+/* Reserves what these forwards want in place of what the present ones do. 0 or a negative errno. */
+int host_outside_change(struct host *host, const struct host_forward *forwards, size_t count);
+
+/* Does without outside ports: warns that `what` failed with the negative errno `r`. */
+void host_outside_give_up(struct host *host, const char *what, int r);
 
 /* Steps of host_build() (host_rules.c): our rules; warnings of what others' rules do to guests. */
 int host_rules_make(

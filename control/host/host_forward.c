@@ -94,10 +94,11 @@ int host_forward_check(
 	char listen[INET_ADDRSTRLEN], to[INET_ADDRSTRLEN];
 	size_t i;
 
-	if (config->forward_count > HOST_FORWARDS_MAX)
+	if (host_forward_are_too_many(config->nat, config->forwards, config->forward_count))
 		return host_fail(error, -ENOSPC,
-			"%zu port forwards are more than %d: leave some out", config->forward_count,
-			HOST_FORWARDS_MAX);
+			"there may be %d port forwards, and with the kernel's NAT %d ports that "
+			"lead to ports with other numbers: leave some out",
+			HOST_FORWARDS_MAX, HOST_FORWARD_SHIFTED_MAX);
 	for (i = 0; i < config->forward_count; i++) {
 		const struct host_forward *forward = &config->forwards[i];
 		const char *protocol = forward->protocol == IPPROTO_UDP ? "udp" : "tcp";
@@ -118,6 +119,7 @@ int host_forward_check(
 				protocol, listen, forward->listen_port, to, forward->to_port);
 		host->forwards[i] = *forward;
 	}
+	host->forward_count = config->forward_count;
 	return 0;
 }
 
@@ -127,27 +129,26 @@ static int host_forward_replace(
 {
 	bool before = nft_forward_needs_loopback(host->forwards, host->forward_count);
 	bool after = nft_forward_needs_loopback(forwards, count);
-	int r = 0;
+	int r = host_outside_change(host, forwards, count);
 
+	if (r < 0)
+		return r;
 	if (before && !after)
 		r = host_forward_loopback(host, false);
-	if (r < 0)
-		return r;
-	r = nft_set_forwards(host->nft, forwards, count);
+	if (r == 0)
+		r = nft_set_forwards(host->nft, forwards, count);
+	if (r == 0 && !before && after)
+		r = host_forward_loopback(host, true);
 	if (r < 0)
 		goto fail;
-	if (!before && after)
-		r = host_forward_loopback(host, true);
-	if (r < 0) {
-		nft_set_forwards(host->nft, host->forwards, host->forward_count);
-		return r;
-	}
 	memcpy(host->forwards, forwards, count * sizeof(*forwards));
 	host->forward_count = count;
 	return 0;
 fail:
-	if (before && !after)
+	nft_set_forwards(host->nft, host->forwards, host->forward_count);
+	if (before)
 		host_forward_loopback(host, true);
+	host_outside_change(host, host->forwards, host->forward_count);
 	return r;
 }
 
@@ -156,7 +157,7 @@ int host_forward_add(struct host *host, const struct host_forward *forward)
 	struct host_forward forwards[HOST_FORWARDS_MAX];
 	size_t count = host->forward_count;
 
-	if (!host_forward_is_valid(host, forward))
+	if (!host_forward_is_valid(host, forward) || !host_outside_allows(host, forward))
 		return -EINVAL;
 	if (host_forward_is_taken(host->forwards, count, forward))
 		return -EEXIST;

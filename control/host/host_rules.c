@@ -7,6 +7,9 @@
 #include "control/host/host_build.h"
 #include "control/host/nft_foreign.h"
 
+/* The last port that Linux chooses by itself (net.ipv4.ip_local_port_range). */
+#define EPHEMERAL_LAST 60999
+
 struct in_addr host_network_be(const struct host_config *config)
 {
 	return (struct in_addr){
@@ -28,8 +31,13 @@ static int open_loopback(
 				"not reached at 127.0.0.1",
 				host->tap.name, strerror(-r));
 	}
-	host->forward_count = config->forward_count;
 	return 0;
+}
+
+/* Lacks the kernel a part of what the rules need? */
+static bool lacks_a_part(int r)
+{
+	return r == -EPROTONOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT;
 }
 
 int host_rules_make(
@@ -42,7 +50,9 @@ int host_rules_make(
 		.nat = config->nat,
 		.no_owner = config->keep,
 		.egress_be = host->egress.source_be,
-		.forward_count = config->forward_count,
+		.outside_low = host->outside_low,
+		.outside_high = host->outside_high,
+		.forward_count = host->forward_count,
 	};
 	int r;
 
@@ -50,6 +60,12 @@ int host_rules_make(
 	memcpy(rules.tap, host->tap.name, sizeof(rules.tap));
 	memcpy(rules.egress, host->egress.interface, sizeof(rules.egress));
 	r = nft_open(&rules, &host->nft);
+	if (lacks_a_part(r) && host->outside_high != 0) {
+		host_outside_give_up(host, "nftables", r);
+		rules.outside_low = rules.outside_high = 0;
+		r = nft_open(&rules, &host->nft);
+	}
+	host->stateless = nft_is_stateless(&rules);
 	switch (r) {
 	case 0:
 		return open_loopback(host, config, error);
@@ -76,6 +92,22 @@ int host_rules_make(
 	}
 }
 
+/*
+ * Somebody else's NAT gives its connections ports without a look at ours or at the reserved ones:
+ * mostly those that its clients chose, which are those of a Linux host by default (32768 to 60999).
+ */
+static void warn_of_other_nat(struct host *host, const char *own_table)
+{
+	char table[NFT_FOREIGN_NAME_SIZE];
+
+	if (host->outside_low <= EPHEMERAL_LAST && nft_foreign_find_nat(own_table, table) == 1)
+		host_warn(host,
+			"nftables table %s translates too, and may give connections of others the "
+			"outside ports %u-%u, whose answers then go to guests: choose "
+			"--outside-ports %u-65535, which are rarely chosen",
+			table, host->outside_low, host->outside_high, EPHEMERAL_LAST + 1);
+}
+
 int host_rules_warn(
 	struct host *host, const struct host_config *config, const struct host_error *error)
 {
@@ -83,6 +115,8 @@ int host_rules_warn(
 	struct nft_foreign_query query = {
 		.tap_index = (uint32_t)host->link.index,
 		.egress_index = (uint32_t)host->egress.index,
+		.stateless = host->stateless,
+		.forwards = host->forward_count > 0,
 	};
 	char own_table[NFT_TABLE_SIZE];
 	char text[WARNING_SIZE];
@@ -105,6 +139,8 @@ int host_rules_warn(
 		nft_foreign_text(&findings[i], text, sizeof(text));
 		host_warn(host, "%s", text);
 	}
+	if (host->outside_high != 0)
+		warn_of_other_nat(host, own_table);
 	if (nft_foreign_has_legacy())
 		host_warn(host,
 			"the host has rules of the old iptables, which cannot be read "

@@ -4,15 +4,18 @@
  *
  * One table of family ip. Its base chains, in the order in which a packet meets them:
  *
- *   guard        (prerouting, raw)     keeps guests from the host's loopback    nft_forward.c
+ *   raw          (prerouting, raw)     keeps guests from the host's loopback    nft_forward.c
+ *                                      outside ports, without state             nft_stateless.c
+ *   answers      (prerouting, mangle)  their ICMP                               nft_stateless.c
  *   arrivals     (prerouting, dstnat)  the world's and guests' way to forwards  nft_forward.c
  *   own          (output, dstnat)      the host's own way there                 nft_forward.c
  *   forward      (forward, filter)     who may pass                             nft_leave.c
  *   postrouting  (postrouting, srcnat) masquerades                              nft_leave.c
+ *   swap         (postrouting, srcnat) the host's address for outside ports     nft_stateless.c
  *
- * The last two are always there, the others from the first time on that they are needed. An accept
- * here ends only our own chain: another table's base chain may still drop (nft_foreign.h finds
- * that).
+ * forward and postrouting are always there, the others from the first time on that they are needed.
+ * An accept here ends only our own chain: another table's base chain may still drop (nft_foreign.h
+ * finds that).
  *
  * Every change is one transaction, which empties the chains and fills them again; chains stay, so
  * that no packet finds the old one empty and the new one not yet there. Connections that exist keep
@@ -60,9 +63,16 @@ static bool nft_has_forwards(const struct nft_config *config)
 	return config->forward_count > 0;
 }
 
-static bool nft_has_loopback(const struct nft_config *config)
+static bool nft_needs_raw(const struct nft_config *config)
 {
-	return nft_forward_needs_loopback(config->forwards, config->forward_count);
+	return nft_is_stateless(config) ||
+	       nft_forward_needs_loopback(config->forwards, config->forward_count);
+}
+
+static void nft_fill_raw(const struct nft_scope *scope)
+{
+	nft_forward_guard(scope);
+	nft_stateless_raw(scope);
 }
 
 static void nft_fill_postrouting(const struct nft_scope *scope)
@@ -75,8 +85,11 @@ static const struct nft_base_chain chains[] = {
 	{"postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, nft_always,
 		nft_fill_postrouting},
 	{"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, nft_always, nft_leave_filter},
-	{"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, nft_has_loopback,
-		nft_forward_guard},
+	{"raw", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, nft_needs_raw, nft_fill_raw},
+	{"answers", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE, nft_is_stateless,
+		nft_stateless_answers},
+	{"swap", "filter", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, nft_is_stateless,
+		nft_stateless_swap},
 	{"arrivals", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, nft_has_forwards,
 		nft_forward_arrivals},
 	{"own", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, nft_has_forwards, nft_forward_own},
@@ -303,6 +316,11 @@ int nft_set_forwards(struct nft *nft, const struct host_forward *forwards, size_
 bool nft_is_owned(const struct nft *nft)
 {
 	return nft->owned;
+}
+
+bool nft_keeps_no_state(const struct nft *nft)
+{
+	return nft_is_stateless(&nft->config);
 }
 
 void nft_close(struct nft *nft)

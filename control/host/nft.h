@@ -32,6 +32,8 @@ struct nft_config {
 	enum nft_nat nat;	   /* whose packets leave */
 	struct in_addr egress_be;  /* the host's address there; 0.0.0.0 = not known */
 	bool no_owner;		   /* do without the owner flag, as on a kernel that lacks it */
+	uint16_t outside_low;	   /* ports, both ends included, host byte order, that belong to */
+	uint16_t outside_high;	   /* our NAT alone, for NFT_NAT_USER; 0, 0 = none */
 	size_t forward_count;	   /* ports of the host that lead to guests */
 	struct host_forward forwards[HOST_FORWARDS_MAX];
 };
@@ -65,11 +67,18 @@ int nft_set_egress(struct nft *nft, const char *egress, struct in_addr address_b
  */
 int nft_set_forwards(struct nft *nft, const struct host_forward *forwards, size_t count);
 
+/* Tells whether the rules keep no state for the outside ports; they need the way out and the host's
+ * address there, and masquerade without. */
+bool nft_is_stateless(const struct nft_config *config);
+
 /* Tells whether any of the forwards listens on a loopback address. */
 bool nft_forward_needs_loopback(const struct host_forward *forwards, size_t count);
 
 /* Tells whether the kernel removes the table by itself when this process dies. */
 bool nft_is_owned(const struct nft *nft);
+
+/* Tells whether the present rules keep no state for the outside ports. */
+bool nft_keeps_no_state(const struct nft *nft);
 
 /* Removes the table. NULL is allowed. */
 void nft_close(struct nft *nft);

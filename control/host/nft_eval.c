@@ -138,15 +138,18 @@ static enum nft_step eval_payload(
 static enum nft_step eval_ct(
 	struct nft_eval *eval, const struct nftnl_expr *expression, enum nft_eval_verdict *verdict)
 {
-	const uint32_t *state = &eval->packet->ct_state;
+	uint32_t key = nftnl_expr_get_u32(expression, NFTNL_EXPR_CT_KEY);
+	const uint32_t *bits = NULL;
 
 	if (nftnl_expr_is_set(expression, NFTNL_EXPR_CT_SREG))
 		return NFT_STEP_NEXT;
-	if (nftnl_expr_get_u32(expression, NFTNL_EXPR_CT_KEY) != NFT_CT_STATE || *state == 0)
-		state = NULL;
-	/* The longest key, an IPv6 address; the state has one word. */
-	eval_load(eval, nftnl_expr_get_u32(expression, NFTNL_EXPR_CT_DREG), state,
-		state ? sizeof(*state) : 16);
+	if (key == NFT_CT_STATE && eval->packet->ct_state != 0)
+		bits = &eval->packet->ct_state;
+	else if (key == NFT_CT_STATUS && eval->packet->ct_status != 0)
+		bits = &eval->packet->ct_status;
+	/* The longest key, an IPv6 address; these have one word. */
+	eval_load(eval, nftnl_expr_get_u32(expression, NFTNL_EXPR_CT_DREG), bits,
+		bits ? sizeof(*bits) : 16);
 	return NFT_STEP_NEXT;
 }
 

@@ -19,7 +19,8 @@ struct nft_packet {
 	uint32_t oif;
 	struct in_addr saddr_be; /* addresses; 0.0.0.0 = not known */
 	struct in_addr daddr_be;
-	uint32_t ct_state; /* NF_CT_STATE_BIT(…) or the like; 0 = not known */
+	uint32_t ct_state;  /* NF_CT_STATE_BIT(…) or the like; 0 = not known */
+	uint32_t ct_status; /* IPS_DST_NAT or the like, all that are set; 0 = not known */
 };
 
 /* What a rule does with it. */

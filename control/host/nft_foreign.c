@@ -2,9 +2,10 @@
 /*
  * Theory of operation
  *
- * All chains and all rules of the families ip and inet are read (nft_ruleset.h). Two packets then
- * walk each base chain of the forward hook, as they would in the kernel: a new one from the TAP to
- * the way out, and an answer of an established connection the other way. The walk ends at the
+ * All chains and all rules of the families ip and inet are read (nft_ruleset.h). Packets then walk
+ * each base chain of the forward hook, as they would in the kernel: a new one from the TAP to the
+ * way out, an answer of an established connection the other way (both untracked when the rules keep
+ * no state), and a new one to a forwarded port. The walk ends at the
  * first certain accept or drop; rules that cannot be decided (nft_eval.h) are passed over, and
  * make a later drop "may".
  */
@@ -116,6 +117,26 @@ static bool walk_drops(struct nft_walk *walk, const struct nftnl_chain *base, bo
 	return verdict == NFT_EVAL_DROP;
 }
 
+/* The rules that a chain of nobody known lacks. */
+static void describe_rules(
+	const struct nft_foreign_query *query, struct nft_foreign_finding *finding)
+{
+	const char *family = finding->family, *table = finding->table, *chain = finding->chain;
+	char *mend = finding->mend;
+	size_t size = sizeof(finding->mend);
+	int length = snprintf(mend, size,
+		"nft insert rule %s %s %s iifname %s accept; nft insert rule %s %s %s oifname %s "
+		"ct "
+		"state related,established%s accept",
+		family, table, chain, query->tap, family, table, chain, query->tap,
+		query->stateless ? ",untracked" : "");
+
+	if (query->forwards && length > 0 && (size_t)length < size)
+		snprintf(mend + length, size - (size_t)length,
+			"; nft insert rule %s %s %s oifname %s ct status dnat accept", family,
+			table, chain, query->tap);
+}
+
 /*
  * Names the command that mends a finding. Programs that write their chains anew have a place of
  * their own for such rules.
@@ -130,56 +151,73 @@ static void describe_mend(const struct nft_ruleset *ruleset, const struct nft_fo
 	if (nft_ruleset_chain(ruleset, family, finding->table, "DOCKER-USER"))
 		snprintf(mend, size,
 			"iptables -I DOCKER-USER -i %s -j ACCEPT; iptables -I DOCKER-USER -o %s "
-			"-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-			query->tap, query->tap);
+			"-m conntrack --ctstate RELATED,ESTABLISHED%s%s -j ACCEPT",
+			query->tap, query->tap, query->stateless ? ",UNTRACKED" : "",
+			query->forwards ? ",DNAT" : "");
 	else if (nft_ruleset_chain(ruleset, family, finding->table, "ufw-user-forward"))
-		snprintf(mend, size, "ufw route allow in on %s", query->tap);
+		snprintf(mend, size,
+			query->stateless || query->forwards
+				? "ufw route allow in on %s; ufw route allow out on %s"
+				: "ufw route allow in on %s",
+			query->tap, query->tap);
 	else if (strcmp(finding->table, "firewalld") == 0)
 		snprintf(mend, size, "firewall-cmd --zone=trusted --add-interface=%s", query->tap);
 	else
-		snprintf(mend, size,
-			"nft insert rule %s %s %s iifname %s accept; nft insert rule %s %s %s "
-			"oifname %s ct state related,established accept",
-			finding->family, finding->table, finding->chain, query->tap,
-			finding->family, finding->table, finding->chain, query->tap);
+		describe_rules(query, finding);
+}
+
+/* The packet from the TAP to the way out, or the other way. */
+static struct nft_walk walk_begin(
+	const struct nft_ruleset *ruleset, const struct nft_foreign_query *query, bool out)
+{
+	return (struct nft_walk){
+		.ruleset = ruleset,
+		.packet =
+			{
+				.iifname = out ? query->tap : query->egress,
+				.oifname = out ? query->egress : query->tap,
+				.iif = out ? query->tap_index : query->egress_index,
+				.oif = out ? query->egress_index : query->tap_index,
+				.saddr_be = out ? query->outside_be : (struct in_addr){0},
+				.daddr_be = out ? (struct in_addr){0} : query->outside_be,
+			},
+	};
 }
 
 /* Looks at one base chain. Returns true and fills in `finding` when it drops. */
 static bool check_chain(const struct nft_ruleset *ruleset, const struct nft_foreign_query *query,
 	const struct nftnl_chain *base, struct nft_foreign_finding *finding)
 {
-	struct nft_walk out = {
-		.ruleset = ruleset,
-		.packet = {.iifname = query->tap,
-			.oifname = query->egress,
-			.iif = query->tap_index,
-			.oif = query->egress_index,
-			.saddr_be = query->outside_be,
-			.ct_state = NF_CT_STATE_BIT(IP_CT_NEW)},
+	struct nft_walk walks[] = {
+		walk_begin(ruleset, query, true),
+		walk_begin(ruleset, query, false),
+		walk_begin(ruleset, query, false),
 	};
-	struct nft_walk in = {
-		.ruleset = ruleset,
-		.packet = {.iifname = query->egress,
-			.oifname = query->tap,
-			.iif = query->egress_index,
-			.oif = query->tap_index,
-			.daddr_be = query->outside_be,
-			.ct_state = NF_CT_STATE_BIT(IP_CT_ESTABLISHED)},
-	};
-	bool out_policy, in_policy;
+	bool *const drops[] = {&finding->out, &finding->in, &finding->arrivals};
+	size_t count = query->forwards ? 3 : 2;
+	bool policies[] = {false, false, false};
 
+	walks[0].packet.ct_state = NF_CT_STATE_BIT(IP_CT_NEW);
+	walks[1].packet.ct_state = NF_CT_STATE_BIT(IP_CT_ESTABLISHED);
+	if (query->stateless)
+		walks[0].packet.ct_state = walks[1].packet.ct_state = NF_CT_STATE_UNTRACKED_BIT;
+	walks[2].packet.ct_state = NF_CT_STATE_BIT(IP_CT_NEW);
+	walks[2].packet.ct_status = IPS_DST_NAT;
 	*finding = (struct nft_foreign_finding){0};
-	finding->out = walk_drops(&out, base, &out_policy);
-	finding->in = walk_drops(&in, base, &in_policy);
-	if (!finding->out && !finding->in)
-		return false;
-	finding->certain = (finding->out && !out.uncertain) || (finding->in && !in.uncertain);
-	/* Next to a certain drop one that may be is not worth a word. */
-	if (finding->certain) {
-		finding->out = finding->out && !out.uncertain;
-		finding->in = finding->in && !in.uncertain;
+	for (size_t i = 0; i < count; i++) {
+		*drops[i] = walk_drops(&walks[i], base, &policies[i]);
+		if (*drops[i] && !walks[i].uncertain)
+			finding->certain = true;
 	}
-	finding->policy = finding->out ? out_policy : in_policy;
+	if (!finding->out && !finding->in && !finding->arrivals)
+		return false;
+	/* Next to a certain drop one that may be is not worth a word. */
+	for (size_t i = count; i-- > 0;) {
+		if (finding->certain && walks[i].uncertain)
+			*drops[i] = false;
+		if (*drops[i])
+			finding->policy = policies[i];
+	}
 	finding->family =
 		nftnl_chain_get_u32(base, NFTNL_CHAIN_FAMILY) == NFPROTO_IPV4 ? "ip" : "inet";
 	snprintf(finding->table, sizeof(finding->table), "%s",
@@ -190,11 +228,11 @@ static bool check_chain(const struct nft_ruleset *ruleset, const struct nft_fore
 	return true;
 }
 
-/* Is it a base chain of the forward hook that is not ours? */
-static bool is_foreign(const struct nftnl_chain *chain, const char *own_table)
+/* Is it a base chain of the hook that is not ours? */
+static bool is_foreign(const struct nftnl_chain *chain, uint32_t hook, const char *own_table)
 {
 	if (!nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM) ||
-		nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) != NF_INET_FORWARD)
+		nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) != hook)
 		return false;
 	return !own_table || nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY) != NFPROTO_IPV4 ||
 	       strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), own_table) != 0;
@@ -211,12 +249,36 @@ int nft_foreign_find(const struct nft_foreign_query *query, struct nft_foreign_f
 	if (r < 0)
 		return r;
 	for (i = 0; i < ruleset.chain_count && count < capacity; i++)
-		if (is_foreign(ruleset.chains[i], query->own_table) &&
+		if (is_foreign(ruleset.chains[i], NF_INET_FORWARD, query->own_table) &&
 			check_chain(&ruleset, query, ruleset.chains[i], &findings[count]))
 			count++;
 	nft_ruleset_fini(&ruleset);
 	*ret_count = count;
 	return 0;
+}
+
+int nft_foreign_find_nat(const char *own_table, char table[NFT_FOREIGN_NAME_SIZE])
+{
+	struct nft_ruleset ruleset;
+	int found = 0;
+	int r = nft_ruleset_read(&ruleset);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; !found && i < ruleset.chain_count; i++) {
+		const struct nftnl_chain *chain = ruleset.chains[i];
+		size_t position = 0;
+
+		if (!is_foreign(chain, NF_INET_POST_ROUTING, own_table) ||
+			strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE), "nat") != 0 ||
+			!nft_ruleset_next_rule(&ruleset, chain, &position))
+			continue;
+		snprintf(table, NFT_FOREIGN_NAME_SIZE, "%s",
+			nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE));
+		found = 1;
+	}
+	nft_ruleset_fini(&ruleset);
+	return found;
 }
 
 bool nft_foreign_has_legacy(void)
@@ -235,9 +297,16 @@ bool nft_foreign_has_legacy(void)
 
 void nft_foreign_text(const struct nft_foreign_finding *finding, char *text, size_t size)
 {
-	const char *what = finding->out && finding->in ? "packets of guests and their answers"
-			   : finding->out	       ? "packets of guests"
-						       : "answers to guests";
+	static const char *const whats[] = {
+		[1] = "packets of guests",
+		[2] = "answers to guests",
+		[3] = "packets of guests and their answers",
+		[4] = "connections to forwarded ports",
+		[5] = "packets of guests, and connections to forwarded ports",
+		[6] = "answers to guests, and connections to forwarded ports",
+		[7] = "packets of guests, their answers, and connections to forwarded ports",
+	};
+	const char *what = whats[finding->out + 2 * finding->in + 4 * finding->arrivals];
 
 	snprintf(text, size, "%s in nftables chain %s %s %s %s %s: run '%s'",
 		finding->policy ? "the policy" : "a rule", finding->family, finding->table,

@@ -17,13 +17,15 @@
 /* Bytes of a name of nftables, its terminator included (NFT_NAME_MAXLEN). */
 #define NFT_FOREIGN_NAME_SIZE 256
 
-/* Our traffic: from `tap` out by `egress`, and the answers. */
+/* Our traffic: from `tap` out by `egress`, the answers, and connections to forwarded ports. */
 struct nft_foreign_query {
 	char tap[IFNAMSIZ];	   /* our TAP */
 	uint32_t tap_index;	   /* its number; 0 = not known */
 	char egress[IFNAMSIZ];	   /* the way out; empty = not known */
 	uint32_t egress_index;	   /* its number; 0 = not known */
 	struct in_addr outside_be; /* source of what leaves; 0.0.0.0 = several */
+	bool stateless;		   /* it is not tracked */
+	bool forwards;		   /* there are forwarded ports */
 	const char *own_table;	   /* ip table to leave out, ours; NULL = none */
 };
 
@@ -34,6 +36,7 @@ struct nft_foreign_finding {
 	char chain[NFT_FOREIGN_NAME_SIZE];    /* its name */
 	bool out;			      /* packets to the world are dropped */
 	bool in;			      /* answers from the world are dropped */
+	bool arrivals;			      /* connections to forwarded ports are dropped */
 	bool certain;			      /* false: it depends on what we cannot see */
 	bool policy;			      /* by the chain's policy, not by a rule */
 	char mend[5 * NFT_FOREIGN_NAME_SIZE]; /* command that mends it, for a person to read */
@@ -47,6 +50,13 @@ struct nft_foreign_finding {
  */
 int nft_foreign_find(const struct nft_foreign_query *query, struct nft_foreign_finding *findings,
 	size_t capacity, size_t *ret_count);
+
+/*
+ * Looks for somebody else's NAT: a base chain for it, behind routing, with a rule. Its connections
+ * may get any port of the host. Writes the name of its table, terminated. Returns 1 when there is
+ * one, 0 when there is none, or a negative errno as nft_foreign_find().
+ */
+int nft_foreign_find_nat(const char *own_table, char table[NFT_FOREIGN_NAME_SIZE]);
 
 /*
  * Tells whether rules of the old iptables (xtables without nftables) exist for forwarding, which

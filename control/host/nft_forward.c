@@ -7,7 +7,8 @@
  * the port as it is, and the NAT knows whose it is; with the kernel's NAT it goes to the guest.
  *
  * Who answers must see a source whose answers come back this way. The world's addresses do. For the
- * host's own (127.0.0.1 among them) and for guests the source becomes the gateway's address.
+ * host's own (127.0.0.1 among them) and for guests the source becomes the gateway's address; with
+ * outside ports for all that is translated here (nft_stateless.c).
  *
  * A packet from 127.0.0.1 may leave by the TAP, and its answer may come in again, only with
  * route_localnet on the TAP (host_forward.c). That alone would open the host's loopback to guests:
@@ -130,6 +131,13 @@ void nft_forward_masquerade(const struct nft_scope *scope)
 
 	if (config->forward_count == 0)
 		return;
+	if (nft_is_stateless(config)) {
+		nft_forward_begin_to_guest(scope, &rule);
+		nft_rule_counter(&rule);
+		nft_rule_masquerade(&rule);
+		nft_rule_add(&rule, scope->batch);
+		return;
+	}
 	nft_forward_begin_to_guest(scope, &rule);
 	nft_rule_saddr(&rule, NFT_RULE_EQUAL, config->network_be, config->prefix_length);
 	nft_rule_counter(&rule);

@@ -79,6 +79,7 @@ void nft_leave_filter(const struct nft_scope *scope)
 		&rule, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
 	nft_part_accept(scope, &rule);
 
+	nft_stateless_filter(scope);
 	nft_forward_filter(scope);
 
 	nft_part_begin(scope, &rule);

@@ -33,3 +33,9 @@ void nft_forward_arrivals(const struct nft_scope *scope);
 void nft_forward_own(const struct nft_scope *scope);
 void nft_forward_masquerade(const struct nft_scope *scope);
 void nft_forward_filter(const struct nft_scope *scope);
+
+/* nft_stateless.c: ports of the host that belong to our NAT alone. */
+void nft_stateless_raw(const struct nft_scope *scope);
+void nft_stateless_answers(const struct nft_scope *scope);
+void nft_stateless_filter(const struct nft_scope *scope);
+void nft_stateless_swap(const struct nft_scope *scope);

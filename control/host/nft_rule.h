@@ -59,6 +59,9 @@ void nft_rule_protocol(struct nft_rule *rule, uint8_t protocol);
 void nft_rule_sport(struct nft_rule *rule, uint16_t low, uint16_t high);
 void nft_rule_dport(struct nft_rule *rule, uint16_t low, uint16_t high);
 
+/* A socket of the host is there for the packet: connected, listening or bound. */
+void nft_rule_socket(struct nft_rule *rule);
+
 /* icmp type, an ICMP_*; icmp id, host byte order, both ends included. */
 void nft_rule_icmp_type(struct nft_rule *rule, uint8_t type);
 void nft_rule_icmp_id(struct nft_rule *rule, uint16_t low, uint16_t high);

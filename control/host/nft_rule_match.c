@@ -55,6 +55,17 @@ void nft_rule_protocol(struct nft_rule *rule, uint8_t protocol)
 	nft_rule_cmp(rule, NFT_CMP_EQ, &protocol, sizeof(protocol));
 }
 
+void nft_rule_socket(struct nft_rule *rule)
+{
+	struct nftnl_expr *expression = nft_rule_expression(rule, "socket");
+
+	if (!expression)
+		return;
+	/* Whatever it loads, it ends the rule when there is no socket. */
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_SOCKET_KEY, NFT_SOCKET_TRANSPARENT);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_SOCKET_DREG, NFT_RULE_REGISTER);
+}
+
 /* A byte behind the start of the transport header. */
 static void nft_rule_byte(struct nft_rule *rule, uint32_t offset, uint8_t wanted)
 {

@@ -18,7 +18,7 @@
 #include "control/host/nft_foreign.h"
 #include "tests/unit/host/namespace.h"
 
-static const struct nft_foreign_query query = {
+static struct nft_foreign_query query = {
 	.tap = "tap0",
 	.tap_index = 7,
 	.egress = "eth0",
@@ -31,6 +31,8 @@ static size_t count;
 
 static int set_up(void **state)
 {
+	query.stateless = false;
+	query.forwards = false;
 	namespace_new_network();
 	return 0;
 }
@@ -337,6 +339,94 @@ static void sees_old_iptables(void **state)
 	assert_true(nft_foreign_has_legacy());
 }
 
+/* What is not tracked passes no rule for established connections. */
+static void sees_untracked_packets(void **state)
+{
+	static const char *const rules =
+		"iifname \"tap0\" accept; ct state established,related accept; drop;";
+	char text[2048];
+
+	assert_passes("accept", rules);
+	query.stateless = true;
+	assert_drops(rules, false, true);
+	nft_foreign_text(&findings[0], text, sizeof(text));
+	assert_string_equal(text,
+		"a rule in nftables chain ip t c drops answers to guests: run 'nft insert rule ip "
+		"t c "
+		"iifname tap0 accept; nft insert rule ip t c oifname tap0 ct state "
+		"related,established,untracked accept'");
+	assert_passes("drop", "iifname \"tap0\" accept; ct state untracked accept;");
+	assert_drops("ct state untracked drop;", true, true);
+}
+
+static void sees_forwarded_ports(void **state)
+{
+	static const char *const rules =
+		"iifname \"tap0\" accept; ct state established,related accept;";
+	char text[2048];
+
+	assert_passes("drop", rules);
+	query.forwards = true;
+	look("drop", rules);
+	assert_int_equal(count, 1);
+	assert_true(findings[0].arrivals && findings[0].certain && findings[0].policy);
+	assert_false(findings[0].out || findings[0].in);
+	nft_foreign_text(&findings[0], text, sizeof(text));
+	assert_string_equal(text,
+		"the policy in nftables chain ip t c drops connections to forwarded ports: run "
+		"'nft "
+		"insert rule ip t c iifname tap0 accept; nft insert rule ip t c oifname tap0 ct "
+		"state "
+		"related,established accept; nft insert rule ip t c oifname tap0 ct status dnat "
+		"accept'");
+	/* as firewalld has it */
+	assert_passes("drop", "iifname \"tap0\" accept; ct state established,related accept; ct "
+			      "status dnat accept;");
+	look("accept", "ct status snat accept; drop;");
+	/* of the others it is not known whether they are translated so */
+	assert_true(findings[0].arrivals && findings[0].certain);
+	assert_false(findings[0].out || findings[0].in);
+	nft_foreign_text(&findings[0], text, sizeof(text));
+	assert_non_null(strstr(text, "drops connections to forwarded ports: "));
+}
+
+/* Docker's and ufw's own places for rules. */
+static void knows_where_others_want_their_rules(void **state)
+{
+	query.forwards = true;
+	query.stateless = true;
+	have("table ip filter { chain DOCKER-USER { return; }; chain FORWARD { "
+	     "type filter hook forward priority 0; policy drop; }; }");
+	assert_int_equal(nft_foreign_find(&query, findings, 8, &count), 0);
+	assert_string_equal(findings[0].mend,
+		"iptables -I DOCKER-USER -i tap0 -j ACCEPT; iptables -I DOCKER-USER -o tap0 -m "
+		"conntrack --ctstate RELATED,ESTABLISHED,UNTRACKED,DNAT -j ACCEPT");
+	namespace_run("nft flush ruleset");
+	have("table ip filter { chain ufw-user-forward { return; }; chain FORWARD { "
+	     "type filter hook forward priority 0; policy drop; }; }");
+	assert_int_equal(nft_foreign_find(&query, findings, 8, &count), 0);
+	assert_string_equal(
+		findings[0].mend, "ufw route allow in on tap0; ufw route allow out on tap0");
+}
+
+static void finds_another_nat(void **state)
+{
+	char table[NFT_FOREIGN_NAME_SIZE] = "";
+
+	assert_int_equal(nft_foreign_find_nat("chnet-tap0", table), 0);
+	have("table ip chnet-tap0 { chain c { type nat hook postrouting priority 100; masquerade; "
+	     "}; }");
+	have("table ip empty { chain c { type nat hook postrouting priority 100; }; }");
+	have("table ip other { chain c { type nat hook prerouting priority -100; counter; }; }");
+	have("table ip plain { chain c { type filter hook postrouting priority 0; counter; }; }");
+	assert_int_equal(nft_foreign_find_nat("chnet-tap0", table), 0);
+	assert_string_equal(table, "");
+	have("table ip nat { chain POSTROUTING { type nat hook postrouting priority 100; "
+	     "ip saddr 172.17.0.0/16 masquerade; }; }");
+	assert_int_equal(nft_foreign_find_nat("chnet-tap0", table), 1);
+	assert_string_equal(table, "nat");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -353,6 +443,10 @@ int main(void)
 		cmocka_unit_test_setup(reads_large_rule_sets, set_up),
 		cmocka_unit_test_setup(needs_rights, set_up),
 		cmocka_unit_test_setup(sees_old_iptables, set_up),
+		cmocka_unit_test_setup(sees_untracked_packets, set_up),
+		cmocka_unit_test_setup(sees_forwarded_ports, set_up),
+		cmocka_unit_test_setup(knows_where_others_want_their_rules, set_up),
+		cmocka_unit_test_setup(finds_another_nat, set_up),
 	};
 
 	namespace_enter();

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/ip.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -220,6 +221,64 @@ void traffic_refused(const struct traffic_end *client, const char *address, uint
 	assert_int_equal(connect(from, (const struct sockaddr *)&to, sizeof(to)), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	close(from);
+}
+
+int traffic_raw(enum traffic_place place, const char *address, int protocol)
+{
+	struct sockaddr_in bound = traffic_address(address, 0);
+	struct timeval patience = {.tv_sec = PATIENCE_S};
+	int fd;
+
+	traffic_go(place);
+	fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	traffic_go(TRAFFIC_AT_HOST);
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&bound, sizeof(bound)), 0);
+	return fd;
+}
+
+void traffic_send_raw(int fd, const char *to, const void *data, size_t length)
+{
+	struct sockaddr_in address = traffic_address(to, 0);
+
+	assert_int_equal(
+		sendto(fd, data, length, 0, (struct sockaddr *)&address, sizeof(address)), length);
+}
+
+void traffic_got_raw(
+	int fd, const char *source, const char *destination, const void *data, size_t length)
+{
+	struct {
+		struct iphdr ip;
+		uint8_t data[256];
+	} __attribute__((packed)) packet;
+
+	assert_int_equal(recv(fd, &packet, sizeof(packet), 0), sizeof(packet.ip) + length);
+	assert_int_equal(packet.ip.saddr, inet_addr(source));
+	assert_int_equal(packet.ip.daddr, inet_addr(destination));
+	assert_memory_equal(packet.data, data, length);
+}
+
+uint16_t traffic_checksum(const void *data, size_t length)
+{
+	const uint8_t *bytes = data;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i + 1 < length; i += 2)
+		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return htons((uint16_t)~sum);
+}
+
+void traffic_tracked(int connections)
+{
+	char expected[16];
+
+	snprintf(expected, sizeof(expected), "%d\n", connections);
+	assert_string_equal(
+		namespace_output("cat /proc/sys/net/netfilter/nf_conntrack_count"), expected);
 }
 
 void traffic_counted(const char *match, int packets)

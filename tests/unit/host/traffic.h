@@ -8,6 +8,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "control/host/host.h"
@@ -71,6 +72,20 @@ void traffic_udp(const struct traffic_end *client, const char *address, uint16_t
 
 /* The connection (TCP) is refused by whoever has the address: nobody listens there. */
 void traffic_refused(const struct traffic_end *client, const char *address, uint16_t port);
+
+/* A raw socket of `protocol` at an address. */
+int traffic_raw(enum traffic_place place, const char *address, int protocol);
+
+/* Sends what lies behind the IPv4 header; the next packet on the socket must be this one. */
+void traffic_send_raw(int fd, const char *to, const void *data, size_t length);
+void traffic_got_raw(
+	int fd, const char *source, const char *destination, const void *data, size_t length);
+
+/* The Internet checksum over an even number of bytes, network byte order. */
+uint16_t traffic_checksum(const void *data, size_t length);
+
+/* The host's connection tracking knows this many connections. */
+void traffic_tracked(int connections);
 
 /* The rule that has `match` must have counted this many packets. */
 void traffic_counted(const char *match, int packets);
