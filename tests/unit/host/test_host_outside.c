@@ -253,6 +253,66 @@ static void follows_the_host(void **state)
 	traffic_udp(&world, TRAFFIC_HOST_ETH1, HIGH, &highest, TRAFFIC_WORLD_ETH1);
 }
 
+/* A UDP socket of a client of somebody else's NAT, connected to the world's server. */
+static int client_of_another(int place, uint16_t port)
+{
+	struct sockaddr_in from = traffic_address("10.9.0.2", port);
+	struct sockaddr_in to = traffic_address(TRAFFIC_WORLD, 4242);
+	struct timeval patience = {.tv_sec = 10};
+	int fd;
+
+	namespace_join(place);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	traffic_go(TRAFFIC_AT_HOST);
+	return fd;
+}
+
+/* Why outside ports are not the default: others are given ports of the block, and lose their
+ * answers. A port beside the block shows that nothing else is in their way. */
+static void another_nat_loses_answers(void **state)
+{
+	static const uint16_t ports[] = {LOW - 1, BLOCK_PORT};
+	int place, remote, guest;
+
+	up();
+	place = namespace_make();
+	namespace_run("ip link add other0 type veth peer name eth0 netns /proc/%d/fd/%d; "
+		      "ip addr add 10.9.0.1/24 dev other0; ip link set other0 up; "
+		      "nft 'table ip other { chain c { type nat hook postrouting priority srcnat; "
+		      "ip saddr 10.9.0.0/24 masquerade; }; }'",
+		getpid(), place);
+	namespace_join(place);
+	namespace_run("ip link set eth0 up; ip addr add 10.9.0.2/24 dev eth0; "
+		      "ip route add default via 10.9.0.1");
+	traffic_go(TRAFFIC_AT_HOST);
+	remote = traffic_socket(&server, SOCK_DGRAM);
+	guest = traffic_socket(&outside, SOCK_DGRAM);
+	for (size_t i = 0; i < 2; i++) {
+		int client = client_of_another(place, ports[i]);
+		struct sockaddr_in seen;
+		socklen_t length = sizeof(seen);
+		char byte = 0;
+
+		assert_int_equal(send(client, "?", 1, 0), 1);
+		assert_int_equal(
+			recvfrom(remote, &byte, 1, 0, (struct sockaddr *)&seen, &length), 1);
+		/* the port is kept, ours or not */
+		assert_int_equal(seen.sin_port, htons(ports[i]));
+		assert_int_equal(
+			sendto(remote, "!", 1, 0, (struct sockaddr *)&seen, sizeof(seen)), 1);
+		assert_int_equal(recv(i == 0 ? client : guest, &byte, 1, 0), 1);
+		assert_int_equal(byte, '!');
+		close(client);
+	}
+	close(guest);
+	close(remote);
+	close(place);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -264,6 +324,7 @@ int main(void)
 		TEST(the_rest_is_masqueraded),
 		TEST(nobody_intrudes),
 		TEST(follows_the_host),
+		TEST(another_nat_loses_answers),
 	};
 
 	namespace_enter();
