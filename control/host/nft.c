@@ -340,7 +340,7 @@ void nft_close(struct nft *nft)
 int nft_remove(const char *tap)
 {
 	char table[NFT_TABLE_SIZE];
-	struct mnl_socket *socket;
+	struct mnl_socket *socket = NULL;
 	struct nft_batch batch;
 	int r = nft_socket_open(&socket);
 

@@ -60,7 +60,7 @@ int port_set_parse(const char *text, struct port_set *ret_set)
 	struct port_set set = {0};
 
 	while (*text != '\0' && *text != '\n') {
-		uint16_t low, high;
+		uint16_t low = 0, high;
 		int r = port_set_number(&text, &low);
 
 		high = low;
