@@ -73,6 +73,9 @@ void nft_rule_icmp_id(struct nft_rule *rule, uint16_t low, uint16_t high);
 void nft_rule_icmp_about(struct nft_rule *rule, struct in_addr address_be, uint8_t protocol,
 	uint16_t low, uint16_t high);
 
+/* The packet that an ICMP error is about: it was sent by address_be, and has IPv4 options. */
+void nft_rule_icmp_about_options(struct nft_rule *rule, struct in_addr address_be);
+
 /* counter, which starts at zero. */
 void nft_rule_counter(struct nft_rule *rule);
 

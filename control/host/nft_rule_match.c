@@ -57,20 +57,23 @@ void nft_rule_protocol(struct nft_rule *rule, uint8_t protocol)
 
 void nft_rule_socket(struct nft_rule *rule)
 {
+	static const uint8_t any = 0;
 	struct nftnl_expr *expression = nft_rule_expression(rule, "socket");
 
 	if (!expression)
 		return;
-	/* Whatever it loads, it ends the rule when there is no socket. */
+	/* It ends the rule when there is no socket; the comparison is there to be listed. */
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_SOCKET_KEY, NFT_SOCKET_TRANSPARENT);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_SOCKET_DREG, NFT_RULE_REGISTER);
+	nft_rule_cmp(rule, NFT_CMP_GTE, &any, sizeof(any));
 }
 
-/* A byte behind the start of the transport header. */
-static void nft_rule_byte(struct nft_rule *rule, uint32_t offset, uint8_t wanted)
+/* A byte behind the start of the transport header, NFT_CMP_*. */
+static void nft_rule_byte(
+	struct nft_rule *rule, uint32_t offset, uint32_t operation, uint8_t wanted)
 {
 	nft_rule_load(rule, NFT_PAYLOAD_TRANSPORT_HEADER, offset, sizeof(wanted));
-	nft_rule_cmp(rule, NFT_CMP_EQ, &wanted, sizeof(wanted));
+	nft_rule_cmp(rule, operation, &wanted, sizeof(wanted));
 }
 
 /* A word of 16 bits behind the start of the transport header. */
@@ -99,7 +102,7 @@ void nft_rule_dport(struct nft_rule *rule, uint16_t low, uint16_t high)
 
 void nft_rule_icmp_type(struct nft_rule *rule, uint8_t type)
 {
-	nft_rule_byte(rule, offsetof(struct icmphdr, type), type);
+	nft_rule_byte(rule, offsetof(struct icmphdr, type), NFT_CMP_EQ, type);
 }
 
 void nft_rule_icmp_id(struct nft_rule *rule, uint16_t low, uint16_t high)
@@ -107,16 +110,28 @@ void nft_rule_icmp_id(struct nft_rule *rule, uint16_t low, uint16_t high)
 	nft_rule_word(rule, offsetof(struct icmphdr, un.echo.id), low, high);
 }
 
-void nft_rule_icmp_about(struct nft_rule *rule, struct in_addr address_be, uint8_t protocol,
-	uint16_t low, uint16_t high)
+/* Who sent the packet that the error is about. */
+static void nft_rule_about_source(struct nft_rule *rule, struct in_addr address_be)
 {
-	nft_rule_byte(rule, ABOUT_IP, PLAIN_IPV4);
-	nft_rule_byte(rule, ABOUT_IP + offsetof(struct iphdr, protocol), protocol);
 	nft_rule_load(rule, NFT_PAYLOAD_TRANSPORT_HEADER, ABOUT_IP + offsetof(struct iphdr, saddr),
 		sizeof(address_be));
 	nft_rule_cmp(rule, NFT_CMP_EQ, &address_be, sizeof(address_be));
+}
+
+void nft_rule_icmp_about(struct nft_rule *rule, struct in_addr address_be, uint8_t protocol,
+	uint16_t low, uint16_t high)
+{
+	nft_rule_byte(rule, ABOUT_IP, NFT_CMP_EQ, PLAIN_IPV4);
+	nft_rule_byte(rule, ABOUT_IP + offsetof(struct iphdr, protocol), NFT_CMP_EQ, protocol);
+	nft_rule_about_source(rule, address_be);
 	nft_rule_word(rule,
 		ABOUT_L4 + (protocol == IPPROTO_ICMP ? offsetof(struct icmphdr, un.echo.id)
 						     : offsetof(struct udphdr, source)),
 		low, high);
+}
+
+void nft_rule_icmp_about_options(struct nft_rule *rule, struct in_addr address_be)
+{
+	nft_rule_byte(rule, ABOUT_IP, NFT_CMP_NEQ, PLAIN_IPV4);
+	nft_rule_about_source(rule, address_be);
 }

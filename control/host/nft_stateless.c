@@ -15,7 +15,9 @@
  *                  untracked, to the outside address
  *        answers   echo replies with an identifier of the block, and ICMP errors about a packet of
  *                  the block: the same, but behind connection tracking, which knows by then what
- *                  answers the host's own packets (programs choose their echo identifiers freely)
+ *                  answers the host's own packets (programs choose their echo identifiers freely).
+ *                  Where the ports of a packet are that has IPv4 options a rule cannot say, so all
+ *                  errors about such packets that tracking does not know go to the NAT
  *
  * Ports of the host that lead to guests are treated as if they were of the block, as far as they
  * are taken on the host's address on the way out. By another way (loopback, another interface or
@@ -194,6 +196,10 @@ void nft_stateless_answers(const struct nft_scope *scope)
 	for (i = 0; i < WITH_PORTS; i++)
 		nft_stateless_error(
 			scope, with_ports[i], config->outside_low, config->outside_high);
+	nft_stateless_begin_in(scope, &rule, IPPROTO_ICMP);
+	nft_rule_ct_state(&rule, NF_CT_STATE_INVALID_BIT);
+	nft_rule_icmp_about_options(&rule, config->egress_be);
+	nft_stateless_end_in(scope, &rule);
 	for (i = 0; i < config->forward_count; i++) {
 		const struct host_forward *forward = &config->forwards[i];
 

@@ -124,6 +124,16 @@ static void errors_pass(void **state)
 		traffic_send_raw(guest, TRAFFIC_WORLD, &error, sizeof(error));
 		traffic_got_raw(remote, TRAFFIC_HOST, TRAFFIC_WORLD, &error, sizeof(error));
 	}
+	{
+		/* the ports lie behind IPv4 options that no rule looks behind */
+		struct error error = error_about(ICMP_DEST_UNREACH, IPPROTO_UDP, TRAFFIC_HOST, LOW);
+
+		error.ip.ihl = 6;
+		error.icmp.checksum = 0;
+		error.icmp.checksum = traffic_checksum(&error, sizeof(error));
+		traffic_send_raw(remote, TRAFFIC_HOST, &error, sizeof(error));
+		traffic_got_raw(guest, TRAFFIC_WORLD, TRAFFIC_OUTSIDE, &error, sizeof(error));
+	}
 	traffic_tracked(0);
 	{
 		struct error others[] = {

@@ -143,6 +143,18 @@ static void matches_icmp(void **state)
 	nft_rule_icmp_about(&rule, address_be("192.0.2.1"), IPPROTO_ICMP, 53, 53);
 	assert_rule("meta l4proto icmp @th,64,8 0x45 @th,136,8 0x1 @th,160,32 0xc0000201 "
 		    "@th,256,16 0x35");
+	nft_rule_protocol(&rule, IPPROTO_ICMP);
+	nft_rule_icmp_about_options(&rule, address_be("192.0.2.1"));
+	assert_rule("meta l4proto icmp @th,64,8 != 0x45 @th,160,32 0xc0000201");
+}
+
+static void matches_sockets(void **state)
+{
+	namespace_run("nft 'flush table ip t; delete chain ip t c; table ip t { chain c { "
+		      "type filter hook prerouting priority -300; }; }'");
+	nft_rule_socket(&rule);
+	nft_rule_accept(&rule);
+	assert_rule("socket transparent >= 0 accept");
 }
 
 static void translates(void **state)
@@ -196,6 +208,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(matches_whose_address_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(matches_ports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(matches_icmp, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(matches_sockets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(translates, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_packets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flushes, set_up, tear_down),
