@@ -163,6 +163,40 @@ static void gives_outside_ports_up(void **state)
 	host_down(host);
 }
 
+/* Rules of others that let guests out and answers in, and no more. */
+static void names_rules_against_ports(void **state)
+{
+	struct host_config config = traffic_config();
+	struct host_forward forward = {.to_be = {inet_addr(TRAFFIC_GUEST)},
+		.listen_port = 8080,
+		.to_port = 80,
+		.count = 1,
+		.protocol = IPPROTO_TCP};
+	struct host *host;
+
+	namespace_run("nft 'table inet guard { chain gate { type filter hook forward priority 0; "
+		      "policy drop; iifname tap0 accept; ct state established accept; }; }'");
+	host = up(&config);
+	assert_null(host_warning(host, 0));
+	host_down(host);
+	config.forwards = &forward;
+	config.forward_count = 1;
+	host = up(&config);
+	assert_non_null(host_warning(host, 0));
+	assert_non_null(strstr(host_warning(host, 0),
+		"the policy in nftables chain inet guard gate drops connections to forwarded "
+		"ports: "));
+	host_down(host);
+	config.forward_count = 0;
+	config.outside_low = 50000;
+	config.outside_high = 59999;
+	host = up(&config);
+	assert_non_null(host_warning(host, 0));
+	assert_non_null(strstr(host_warning(host, 0),
+		"the policy in nftables chain inet guard gate drops answers to guests: "));
+	host_down(host);
+}
+
 static void warns_of_another_nat(void **state)
 {
 	struct host_config config = traffic_config();
@@ -191,6 +225,7 @@ int main(void)
 		cmocka_unit_test_setup(refuses_bad_ports, set_up),
 		cmocka_unit_test_setup(reserves_outside_ports, set_up),
 		cmocka_unit_test_setup(gives_outside_ports_up, set_up),
+		cmocka_unit_test_setup(names_rules_against_ports, set_up),
 		cmocka_unit_test_setup(warns_of_another_nat, set_up),
 	};
 
