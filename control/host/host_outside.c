@@ -86,8 +86,11 @@ int host_outside_reserve(
 	struct port_set wanted;
 	int r;
 
-	if (host->outside_high == 0)
+	if (host->outside_high == 0) {
+		/* What cannot be mended now is left for the next start. */
+		reserved_ports_mend(config->run_directory);
 		return 0;
+	}
 	host_outside_wanted(host, host->forwards, host->forward_count, &wanted);
 	r = reserved_ports_hold(config->run_directory, host->tap.name, &wanted, &host->reserved);
 	if (r == -EADDRINUSE)

@@ -220,8 +220,9 @@ int reserved_ports_change(struct reserved_ports *ports, const struct port_set *w
 	return r;
 }
 
-int reserved_ports_hold(const char *run_directory, const char *tap, const struct port_set *wanted,
-	struct reserved_ports **ret_ports)
+/* Makes an empty hold: no file, nothing wanted. */
+static int reserved_new(
+	const char *run_directory, const char *tap, struct reserved_ports **ret_ports)
 {
 	struct reserved_ports *ports = calloc(1, sizeof(*ports));
 	uint64_t id = 0;
@@ -232,18 +233,48 @@ int reserved_ports_hold(const char *run_directory, const char *tap, const struct
 	ports->fd = -1;
 	ports->directory = open(run_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = ports->directory < 0 ? -errno : namespace_id(&id);
-	if (r < 0)
-		goto fail;
+	if (r < 0) {
+		reserved_ports_close_in_child(ports);
+		return r;
+	}
 	ports->prefix =
 		(size_t)snprintf(ports->name, sizeof(ports->name), "ports-%" PRIu64 "-", id);
 	snprintf(ports->name + ports->prefix, sizeof(ports->name) - ports->prefix, "%s", tap);
-	r = reserved_ports_change(ports, wanted);
-	if (r < 0)
-		goto fail;
 	*ret_ports = ports;
 	return 0;
-fail:
-	reserved_ports_release(ports);
+}
+
+int reserved_ports_hold(const char *run_directory, const char *tap, const struct port_set *wanted,
+	struct reserved_ports **ret_ports)
+{
+	struct reserved_ports *ports = NULL;
+	int r = reserved_new(run_directory, tap, &ports);
+
+	if (r < 0)
+		return r;
+	r = reserved_ports_change(ports, wanted);
+	if (r < 0) {
+		reserved_ports_release(ports);
+		return r;
+	}
+	*ret_ports = ports;
+	return 0;
+}
+
+int reserved_ports_mend(const char *run_directory)
+{
+	struct reserved_ports *ports = NULL;
+	struct port_set taken = {0};
+	int r = reserved_new(run_directory, "", &ports);
+
+	if (r < 0)
+		return r;
+	r = reserved_lock(ports->directory, LOCK_EX);
+	if (r == 0) {
+		r = reserved_look_around(ports, &taken);
+		reserved_lock(ports->directory, LOCK_UN);
+	}
+	reserved_ports_close_in_child(ports);
 	return r;
 }
 

@@ -3,12 +3,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -138,6 +140,31 @@ static void reserves_outside_ports(void **state)
 	assert_string_equal(reserved(), "9090\n");
 }
 
+static int up_and_die(void *argument)
+{
+	struct host_config config = traffic_config();
+
+	config.outside_low = 50000;
+	config.outside_high = 59999;
+	up(&config);
+	raise(SIGKILL);
+	return 1;
+}
+
+/* The next start mends what stays behind, whether or not it needs ports itself. */
+static void a_crash_leaves_nothing(void **state)
+{
+	struct host_config config = traffic_config();
+	int status;
+
+	assert_true(waitpid(namespace_fork(up_and_die, NULL), &status, 0) > 0);
+	assert_true(WIFSIGNALED(status));
+	assert_string_equal(reserved(), "50000-59999\n");
+	host_down(up(&config));
+	assert_string_equal(reserved(), "\n");
+	assert_string_equal(namespace_output("ls /run/chnet | wc -l"), "0\n");
+}
+
 /* The kernel masquerades where it cannot do the other, and a line says so. */
 static void gives_outside_ports_up(void **state)
 {
@@ -224,6 +251,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(refuses_bad_ports, set_up),
 		cmocka_unit_test_setup(reserves_outside_ports, set_up),
+		cmocka_unit_test_setup(a_crash_leaves_nothing, set_up),
 		cmocka_unit_test_setup(gives_outside_ports_up, set_up),
 		cmocka_unit_test_setup(names_rules_against_ports, set_up),
 		cmocka_unit_test_setup(warns_of_another_nat, set_up),

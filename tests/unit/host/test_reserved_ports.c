@@ -149,6 +149,23 @@ static void the_next_start_mends(void **state)
 	}
 }
 
+/* A start that needs no ports mends too, and touches nobody alive. */
+static void mends_alone(void **state)
+{
+	struct reserved_ports *held = hold("tap1", "8080");
+	int status;
+
+	assert_true(waitpid(namespace_fork(hold_and_die, NULL), &status, 0) > 0);
+	assert_reserved("8080,50000-50099");
+	assert_int_equal(reserved_ports_mend(DIRECTORY), 0);
+	assert_reserved("8080");
+	assert_files("1");
+	assert_int_equal(reserved_ports_release(held), 0);
+	assert_int_equal(reserved_ports_mend(DIRECTORY), 0);
+	assert_reserved("");
+	assert_int_equal(reserved_ports_mend("/run/missing"), -ENOENT);
+}
+
 static int close_in_child(void *argument)
 {
 	reserved_ports_close_in_child(argument);
@@ -193,6 +210,7 @@ int main(void)
 		cmocka_unit_test_setup(changes, set_up),
 		cmocka_unit_test_setup(networks_do_not_share, set_up),
 		cmocka_unit_test_setup(the_next_start_mends, set_up),
+		cmocka_unit_test_setup(mends_alone, set_up),
 		cmocka_unit_test_setup(a_child_lets_go, set_up),
 		cmocka_unit_test_setup(changes_nothing_when_it_fails, set_up),
 	};
