@@ -41,8 +41,9 @@ enum kind {
 	KIND_RESTART,
 	KIND_FORWARD,
 	KIND_DAMAGE,
+	KIND_WAY_OUT,
 };
-#define KIND_COUNT (KIND_DAMAGE + 1)
+#define KIND_COUNT (KIND_WAY_OUT + 1)
 
 enum flag {
 	FLAG_HEADER = 1 << 0,	 /* make the IPv4 header consistent */
@@ -271,6 +272,15 @@ static void damage(const struct step *step, const uint8_t *bytes)
 	start();
 }
 
+/* The host moves; the next process finds it where it is. */
+static void change_way_out(const struct step *step)
+{
+	config.alias_be = step->flags & 1 ? htonl(HOST + (step->flags >> 1 & 1)) : 0;
+	config.alias_owns_range = step->flags & 4;
+	config.mtu_path = step->flags & 8 ? (uint16_t)(576 + step->head) : 0;
+	nat_set_way_out(nat, config.alias_be, config.alias_owns_range, config.mtu_path);
+}
+
 static void run(const struct step *step, const uint8_t *bytes)
 {
 	switch ((enum kind)(step->kind % KIND_COUNT)) {
@@ -296,6 +306,9 @@ static void run(const struct step *step, const uint8_t *bytes)
 		break;
 	case KIND_DAMAGE:
 		damage(step, bytes);
+		break;
+	case KIND_WAY_OUT:
+		change_way_out(step);
 		break;
 	}
 }
