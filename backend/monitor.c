@@ -14,6 +14,7 @@
  *                          (restart.h)
  *   READY     its death    STARTING, another one at once
  *   both      SIGTERM, SIGINT, SIGHUP    STOPPING: it is told to stop
+ *   both      the lifeline's end         likewise: its last user has gone
  *   STOPPING  another signal, or 2 s     STOPPING: it is killed
  *   STOPPING  its death    done
  *
@@ -334,6 +335,26 @@ static void on_host_change(struct monitor *monitor)
 				: "missing: the host has no default route");
 }
 
+/*
+ * The lifeline has hung up. One more look, since somebody may have taken hold of it again: from
+ * here on who does so finds a network that is stopping.
+ */
+static void on_lifeline(struct monitor *monitor)
+{
+	struct pollfd lifeline = {.fd = monitor->config->options->lifeline_fd};
+
+	if (poll(&lifeline, 1, 0) != 1 || monitor->state == MONITOR_STOPPING)
+		return;
+	log_info("the last user of this network has gone");
+	stop(monitor);
+}
+
+/* Stopping needs no second hang-up. */
+static int lifeline_fd(const struct monitor *monitor)
+{
+	return monitor->state == MONITOR_STOPPING ? -1 : monitor->config->options->lifeline_fd;
+}
+
 static void loop(struct monitor *monitor)
 {
 	struct host *host = monitor->foundation.host;
@@ -344,6 +365,7 @@ static void loop(struct monitor *monitor)
 			{.fd = monitor->deadline_fd, .events = POLLIN},
 			{.fd = monitor->ready_fd, .events = POLLIN}, /* -1 is left out */
 			{.fd = host ? host_watch_fd(host) : -1, .events = POLLIN},
+			{.fd = lifeline_fd(monitor)}, /* hanging up is always told */
 			{.fd = monitor->control_fd, .events = POLLIN},
 		};
 		if (poll(events, sizeof(events) / sizeof(events[0]), -1) < 0)
@@ -359,6 +381,8 @@ static void loop(struct monitor *monitor)
 		if (events[3].revents)
 			on_host_change(monitor);
 		if (events[4].revents)
+			on_lifeline(monitor);
+		if (events[5].revents)
 			on_control(monitor);
 		if (events[0].revents)
 			on_signal(monitor);

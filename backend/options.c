@@ -122,19 +122,31 @@ static int parse_api(struct options_parser *parser, const char *value)
 	return options_read_path(parser, value, parser->options->api);
 }
 
-static int parse_ready_fd(struct options_parser *parser, const char *value)
+/* Reads an inherited descriptor of the option `name`; `shell` is how a shell opens it. */
+static int read_fd(struct options_parser *parser, const char *value, const char *name,
+	const char *shell, int *ret_fd)
 {
 	uint32_t fd;
 
 	if (options_read_number(value, 3, INT32_MAX, &fd) < 0)
 		return options_refuse(parser,
-			"'%s' is not a descriptor of 3 or more: write as in '--ready-fd 3 3>FILE'",
-			value);
+			"'%s' is not a descriptor of 3 or more: write as in '%s 3 3%s'", value,
+			name, shell);
 	if (fcntl((int)fd, F_GETFD) < 0)
 		return options_refuse(
-			parser, "is not open: write as in '--ready-fd %u %u>FILE'", fd, fd);
-	parser->options->ready_fd = (int)fd;
+			parser, "is not open: write as in '%s %u %u%s'", name, fd, fd, shell);
+	*ret_fd = (int)fd;
 	return 0;
+}
+
+static int parse_ready_fd(struct options_parser *parser, const char *value)
+{
+	return read_fd(parser, value, "--ready-fd", ">FILE", &parser->options->ready_fd);
+}
+
+static int parse_lifeline_fd(struct options_parser *parser, const char *value)
+{
+	return read_fd(parser, value, "--lifeline-fd", "<FIFO", &parser->options->lifeline_fd);
 }
 
 static int parse_log_level(struct options_parser *parser, const char *value)
@@ -213,6 +225,8 @@ static const struct {
 		parse_api, 0},
 	{"--ready-fd", "N", NULL, "write \"ready\" to descriptor N when guests can connect",
 		OPTIONS_RUN, parse_ready_fd, 0},
+	{"--lifeline-fd", "N", NULL, "end when nobody has descriptor N open for writing",
+		OPTIONS_RUN, parse_lifeline_fd, 0},
 	{"--log-level", "LEVEL", NULL, "error, warning, info or debug [info]", OPTIONS_RUN,
 		parse_log_level, 0},
 	{"--help", NULL, NULL, "this text", OPTIONS_HELP, NULL, NO_VALUE},
@@ -383,6 +397,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 		.filter = NAT_FILTER_ADDRESS,
 		.name = "default",
 		.ready_fd = -1,
+		.lifeline_fd = -1,
 		.log_level = LOG_LEVEL_INFO,
 	};
 	struct options_parser parser = {.options = &options, .error = error, .error_size = size};

@@ -91,6 +91,7 @@ struct options {
 	char api[OPTIONS_PATH_CAPACITY]; /* socket of the API; empty: NAME.sock in the run directory
 					  */
 	int ready_fd;			 /* inherited descriptor for "ready\n", or -1 */
+	int lifeline_fd; /* inherited descriptor; the program ends when it hangs up; or -1 */
 	enum log_level log_level;
 };
 

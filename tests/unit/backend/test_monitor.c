@@ -288,6 +288,37 @@ static void test_start_and_stop(void **state)
 	stop_by(SIGHUP);
 }
 
+/* Its users come, overlap, and go: it ends with the last one. */
+static void test_lifeline(void **state)
+{
+	struct run run;
+	char option[32];
+	int ours, first, second;
+
+	assert_int_equal(mkfifo("/run/users", 0600), 0);
+	ours = open("/run/users", O_RDONLY | O_NONBLOCK);
+	assert_true(ours >= 0);
+	script->started = 0;
+	snprintf(option, sizeof(option), "--lifeline-fd=%d", ours);
+	start_with(&run, option);
+	close(ours);
+	first = open("/run/users", O_WRONLY | O_CLOEXEC);
+	expect_ready(&run);
+	expect_notified(&run, "READY=1");
+	second = open("/run/users", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(first >= 0 && second >= 0);
+	close(first);
+	assert_int_equal(kill(script->pid, SIGKILL), 0);
+	wait_for(&script->ready); /* it is alive and well */
+	close(second);
+	expect_notified(&run, "STOPPING=1");
+	assert_int_equal(finish(&run), 0);
+	logged(&run, "the last user of this network has gone\n");
+	assert_int_equal(script->started, 2);
+	nothing_is_left();
+	assert_int_equal(unlink("/run/users"), 0);
+}
+
 static void test_restart(void **state)
 {
 	struct run run;
@@ -525,6 +556,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_start_and_stop),
+		TEST(test_lifeline),
 		TEST(test_restart),
 		TEST(test_way_out_is_followed),
 		TEST(test_no_way_out_without_a_nat),

@@ -31,6 +31,7 @@ static void test_defaults(void **state)
 	assert_int_equal(options.sessions, 262144);
 	assert_string_equal(options.name, "default");
 	assert_int_equal(options.ready_fd, -1);
+	assert_int_equal(options.lifeline_fd, -1);
 	assert_int_equal(options.log_level, LOG_LEVEL_INFO);
 }
 
@@ -41,7 +42,7 @@ static void test_every_option(void **state)
 	snprintf(number, sizeof(number), "%d", fd);
 	struct options options = options_good(ARGUMENTS("--uplink=none", "--tap=br.0", "--host-ip",
 		"10.1.0.1/16", "--nat=kernel", "--sessions", "1024", "--name", "lab-1",
-		"--ready-fd", number, "--log-level=debug", SOCKET));
+		"--ready-fd", number, "--lifeline-fd", number, "--log-level=debug", SOCKET));
 
 	assert_int_equal(options.uplink, OPTIONS_UPLINK_NONE);
 	assert_int_equal(options.nat, OPTIONS_NAT_KERNEL);
@@ -53,6 +54,7 @@ static void test_every_option(void **state)
 	assert_int_equal(options.sessions, 1024);
 	assert_string_equal(options.name, "lab-1");
 	assert_int_equal(options.ready_fd, fd);
+	assert_int_equal(options.lifeline_fd, fd);
 	assert_int_equal(options.log_level, LOG_LEVEL_DEBUG);
 	close(fd);
 }
@@ -187,6 +189,9 @@ static const struct options_case errors[] = {
 	{{SOCKET, "--ready-fd", "x"}, "--ready-fd x: 'x'" READY_REST},
 	{{SOCKET, "--ready-fd", "987654"},
 		"--ready-fd 987654: is not open: write as in '--ready-fd 987654 987654>FILE'"},
+	{{SOCKET, "--lifeline-fd", "987654"},
+		"--lifeline-fd 987654: is not open: write as in '--lifeline-fd 987654 "
+		"987654<FIFO'"},
 	{{SOCKET, "--log-level", "loud"},
 		"--log-level loud: 'loud' is no level: take error, warning, info or debug"},
 };
@@ -225,8 +230,8 @@ static void test_help_and_version(void **state)
 		"other [600]", "syn-hold [6]", "--sessions-per-guest N",
 		"--new-sessions-per-guest N", "[10000]", "--log-sessions ",
 		"--outside-ports LOW-HIGH", "--forward tcp|udp:[ADDRESS:]PORT", "--name NET",
-		"--api PATH", "--ready-fd N", "--log-level LEVEL", "--help", "--version",
-		"TAP_NAME", "HOST_IP", "GUEST_IP", "GUEST_MAC", "Examples:"};
+		"--api PATH", "--ready-fd N", "--lifeline-fd N", "--log-level LEVEL", "--help",
+		"--version", "TAP_NAME", "HOST_IP", "GUEST_IP", "GUEST_MAC", "Examples:"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_non_null(strstr(text, names[i]));
 	/* 80 columns. */
