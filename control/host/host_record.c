@@ -3,16 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/host/forwarding.h"
 #include "control/host/link.h"
+#include "control/host/lock_file.h"
 #include "control/host/namespace_id.h"
 #include "control/host/netlink.h"
 #include "control/host/nft.h"
@@ -35,25 +33,7 @@ int host_record_open(const char *run_directory, const char *network, bool make, 
 
 	if (r < 0)
 		return r;
-	for (;;) {
-		struct stat status;
-		int fd = open(
-			path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | (make ? O_CREAT : 0), (mode_t)0644);
-
-		if (fd < 0)
-			return -errno;
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &status) < 0) {
-			r = -errno;
-			close(fd);
-			return r;
-		}
-		if (status.st_nlink > 0) {
-			*ret_fd = fd;
-			return 0;
-		}
-		/* Its last holder removed it in between: there is another, or none. */
-		close(fd);
-	}
+	return lock_file_open(path, make, false, ret_fd);
 }
 
 int host_record_read(int fd, struct host_record *ret_record)
@@ -98,11 +78,8 @@ void host_record_remove(const char *run_directory, const char *network, int fd)
 {
 	char path[PATH_SIZE];
 
-	if (fd < 0)
-		return;
-	if (record_path(path, run_directory, network) == 0)
-		unlink(path);
-	close(fd);
+	if (fd >= 0 && record_path(path, run_directory, network) == 0)
+		lock_file_remove(path, fd);
 }
 
 /* Removes the TAP when it is still the one that was made. */

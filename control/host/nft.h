@@ -90,5 +90,8 @@ void nft_close(struct nft *nft);
  */
 int nft_remove(const char *tap);
 
+/* Whether there is a table of `tap`: 1, 0, or a negative errno (-EPERM without CAP_NET_ADMIN). */
+int nft_exists(const char *tap);
+
 /* In a child of fork(): closes the child's copy; the table stays the parent's. NULL is allowed. */
 void nft_close_in_child(struct nft *nft);

@@ -116,20 +116,26 @@ class Guest(lab.Process):
         return rate
 
 
+def uml_command(name, path, memory="256M"):
+    """(command, environment) of User Mode Linux on the vhost-user socket `path`."""
+    directory = pathlib.Path("/dev/shm") / name
+    directory.mkdir(exist_ok=True)
+    return [
+        "setarch", "-R", "linux.uml", f"mem={memory}", "root=/dev/root", "rootfstype=hostfs",
+        "rootflags=/", "ro", "con=null", "con0=fd:0,fd:1", "quiet", f"umid={name}",
+        f"uml_dir={directory}", f"init={HERE / 'guest_init.sh'}", f"LAB_NAME={name}",
+        f"LAB_MODULES={','.join(uml_modules())}", f"virtio_uml.device={path}:1"], {
+            "PATH": os.environ["PATH"], "TMPDIR": "/dev/shm", "HOME": str(directory),
+            # Processors with large register states: see uml_xstate.c.
+            "LD_PRELOAD": str(lab.BIN.parent / "tests/system/uml_xstate.so")}
+
+
 class UmlGuest(Guest):
     """User Mode Linux on the vhost-user socket `path`."""
 
     def __init__(self, name, path, memory="256M"):
-        directory = pathlib.Path("/dev/shm") / name
-        directory.mkdir(exist_ok=True)
-        super().__init__(name, [
-            "setarch", "-R", "linux.uml", f"mem={memory}", "root=/dev/root", "rootfstype=hostfs",
-            "rootflags=/", "ro", "con=null", "con0=fd:0,fd:1", "quiet", f"umid={name}",
-            f"uml_dir={directory}", f"init={HERE / 'guest_init.sh'}", f"LAB_NAME={name}",
-            f"LAB_MODULES={','.join(uml_modules())}", f"virtio_uml.device={path}:1"],
-            env={"PATH": os.environ["PATH"], "TMPDIR": "/dev/shm", "HOME": str(directory),
-                 # Processors with large register states: see uml_xstate.c.
-                 "LD_PRELOAD": str(lab.BIN.parent / "tests/system/uml_xstate.so")})
+        command, environment = uml_command(name, path, memory)
+        super().__init__(name, command, env=environment)
 
     def booted(self, limit_s=30):
         super().booted(limit_s)
@@ -143,27 +149,32 @@ def uml_modules():
         "net/core/failover.ko", "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko")]
 
 
+def qemu_command(name, network):
+    """QEMU without KVM, Debian's cloud kernel and busybox; `network`: options for its device."""
+    folder = lab.CACHE / "cloud-kernel"
+    if not (folder / "vmlinuz").exists():
+        raise lab.Skip(f"no kernel in {folder} (./dev test downloads one)")
+    modules = (folder / "modules").read_text().strip()
+    return [
+        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-M", "q35",
+        "-m", "256", "-smp", "1", "-nodefaults", "-no-user-config", "-no-reboot",
+        "-display", "none", "-serial", "stdio", *network,
+        "-kernel", folder / "vmlinuz", "-initrd", folder / "initramfs", "-append",
+        f"console=ttyS0 quiet panic=-1 LAB_NAME={name} LAB_MODULES={modules}"]
+
+
 class QemuGuest(Guest):
     """QEMU without KVM on the vhost-user socket `path`: busybox on Debian's cloud kernel."""
 
     def __init__(self, name, path, mac="52:54:00:12:34:56"):
-        folder = lab.CACHE / "cloud-kernel"
-        if not (folder / "vmlinuz").exists():
-            raise lab.Skip(f"no kernel in {folder} (./dev test downloads one)")
-        modules = (folder / "modules").read_text().strip()
-        super().__init__(name, [
-            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-M", "q35",
-            "-m", "256", "-smp", "1", "-nodefaults", "-no-user-config", "-no-reboot",
-            "-display", "none", "-serial", "stdio",
+        super().__init__(name, qemu_command(name, [
             "-object", "memory-backend-memfd,id=memory,size=256M,share=on",
             "-numa", "node,memdev=memory", "-chardev",
             # Connects again, once a second, when the back end goes away.
             f"socket,id=chnet,path={path},reconnect=1",
             "-netdev", "vhost-user,id=net,chardev=chnet",
             # QEMU 7.2 without KVM crashes when a vhost-user device has interrupt vectors.
-            "-device", f"virtio-net-pci,netdev=net,mac={mac},vectors=0,romfile=",
-            "-kernel", folder / "vmlinuz", "-initrd", folder / "initramfs", "-append",
-            f"console=ttyS0 quiet panic=-1 LAB_NAME={name} LAB_MODULES={modules}"])
+            "-device", f"virtio-net-pci,netdev=net,mac={mac},vectors=0,romfile="]))
 
     def booted(self, limit_s=120):
         super().booted(limit_s)

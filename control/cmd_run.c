@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/client.h"
+#include "control/command.h"
+#include "control/run/program.h"
+#include "control/run/run.h"
+#include "control/usage.h"
+
+struct values {
+	bool vhost_user;
+	bool tap;
+	bool dry_run;
+	const char *name;
+	const char *vmm;
+	const char *tap_name;
+	const char *host_ip;
+	const char *hostname;
+	struct usage_texts forwards;
+};
+
+static const struct usage_option options[] = {
+	{"--vhost-user", NULL, "by vhost-user, or fail", USAGE_FLAG,
+		offsetof(struct values, vhost_user)},
+	{"--tap", NULL, "by a TAP of the kernel", USAGE_FLAG, offsetof(struct values, tap)},
+	{"--name", "NET", "the network, which is joined when it runs [default]", USAGE_TEXT,
+		offsetof(struct values, name)},
+	{"--vmm", "PATH", "the VMM [CHNET_VMM, or cloud-hypervisor in PATH]", USAGE_TEXT,
+		offsetof(struct values, vmm)},
+	{"--forward", "SPEC", "lead ports of the host to a guest: tcp:8080=172.16.0.2:80",
+		USAGE_TEXTS, offsetof(struct values, forwards)},
+	{"--tap-name", "NAME", "the TAP [TAP_NAME, or tap0]", USAGE_TEXT,
+		offsetof(struct values, tap_name)},
+	{"--host-ip", "ADDRESS[/LEN]", "the gateway [HOST_IP, or 172.16.0.1/24]", USAGE_TEXT,
+		offsetof(struct values, host_ip)},
+	{"--dry-run", NULL, "print what would be done, as commands", USAGE_FLAG,
+		offsetof(struct values, dry_run)},
+	{0},
+};
+
+static const struct usage usage = {
+	.verb = "run",
+	.operands = "[--] CLOUD-HYPERVISOR-ARGUMENT ...",
+	.operands_max = 4096,
+	.description =
+		"Runs a VM with a network: starts the network, or joins it when it runs, starts\n"
+		"Cloud Hypervisor with the arguments given and a network device, ends as it ends,\n"
+		"and takes away what it made. Without --vhost-user and --tap it takes vhost-user,\n"
+		"and a TAP where that cannot be had; one line says which, and why.\n"
+		"The first guest is 172.16.0.2 with MAC 52:54:00:12:34:56 (GUEST_IP, GUEST_MAC in\n"
+		"the environment say otherwise), further ones count up; the gateway is 172.16.0.1.",
+	.options = options,
+	.examples = "  chnet run -- --kernel vmlinux --disk path=disk.raw --memory size=1G\n"
+		    "  chnet run --tap -- --firmware CLOUDHV.fd --disk path=redox.img\n"
+		    "  chnet run --dry-run -- --kernel vmlinux",
+};
+
+/* The option of ours that an argument names, or NULL. */
+static const struct usage_option *find_own(const char *argument)
+{
+	size_t length = strcspn(argument, "=");
+
+	for (const struct usage_option *option = options; option->name; option++)
+		if (strlen(option->name) == length && strncmp(option->name, argument, length) == 0)
+			return option;
+	return NULL;
+}
+
+/*
+ * The number of arguments that are ours: up to "--", or else to the first option that is not, since
+ * "--" may be left out.
+ */
+static int count_own(int argc, char *argv[])
+{
+	for (int i = 1; i < argc; i++) {
+		const struct usage_option *option = find_own(argv[i]);
+
+		if (strcmp(argv[i], "--help") == 0)
+			continue;
+		if (!option)
+			return i;
+		if (option->kind != USAGE_FLAG && !strchr(argv[i], '='))
+			i++;
+	}
+	return argc;
+}
+
+/* Finds the VMM. Returns 0, or an exit code after a line. */
+static int find_vmm(const char *wish, struct run *run)
+{
+	const char *variable = getenv("CHNET_VMM");
+	const char *name = wish ? wish : variable && variable[0] ? variable : "cloud-hypervisor";
+	int r = program_find(name, run->vmm, sizeof(run->vmm));
+
+	if (r == 0)
+		return 0;
+	if (r == -EACCES)
+		return command_fail("%s cannot be started as a program", name);
+	if (strchr(name, '/'))
+		return command_fail("%s: %s", name, strerror(-r));
+	return command_fail("%s is not in PATH: install it, or say where it is with --vmm PATH or "
+			    "CHNET_VMM",
+		name);
+}
+
+/* Prints what would be done. */
+static int print(struct run *run)
+{
+	struct run_reason reason;
+	int r = run->mode == RUN_TAP ? -ENOENT : run_print_vhost_user(run, &reason);
+
+	if (r < 0 && run->mode == RUN_AUTO)
+		printf("# TAP instead of vhost-user: %s\n", reason.text);
+	if (r < 0 && run->mode != RUN_VHOST_USER)
+		r = run_print_tap(run, &reason);
+	return r < 0 ? command_fail("%s", reason.text) : COMMAND_OK;
+}
+
+/* Runs the VM in the first way that can be had. Returns the exit code. */
+static int carry_out(struct run *run)
+{
+	struct run_reason reason = {""};
+	int status = 0, r = -ENOENT;
+
+	if (run->mode != RUN_TAP)
+		r = run_vhost_user(run, &status, &reason);
+	if (r < 0 && r != -EINTR && r != -EINVAL && run->mode == RUN_AUTO)
+		fprintf(stderr, "chnet: TAP instead of vhost-user: %s\n", reason.text);
+	if (r < 0 && r != -EINTR && r != -EINVAL && run->mode != RUN_VHOST_USER)
+		r = run_tap(run, &status, &reason);
+	if (r == -EINTR || (r < 0 && run->supervise.stop_signal))
+		return 128 + run->supervise.stop_signal;
+	if (r < 0)
+		return command_fail("%s", reason.text);
+	return supervise_exit_code(status);
+}
+
+int cmd_run(int argc, char *argv[])
+{
+	struct values values = {.name = "default"};
+	struct run run = {.mode = RUN_AUTO};
+	char error[CLOUD_HYPERVISOR_ERROR_SIZE];
+	int own = count_own(argc, argv);
+	int code = usage_read(&usage, own, argv, &values, NULL);
+
+	if (code != USAGE_GO_ON)
+		return code;
+	if (values.vhost_user && values.tap)
+		return usage_refuse(&usage, "--vhost-user and --tap: take one of them");
+	if (own < argc && strcmp(argv[own], "--") == 0)
+		own++;
+	run.argc = argc - own;
+	run.argv = argv + own;
+	if (run.argc == 0)
+		return usage_refuse(&usage,
+			"nothing to run: write Cloud Hypervisor's arguments after '--', as in "
+			"'chnet run -- --kernel vmlinux'");
+	if (client_check_name(values.name, error) < 0 ||
+		cloud_hypervisor_read(run.argc, run.argv, &run.request, error) < 0)
+		return usage_refuse(&usage, "%s", error);
+	if (values.vhost_user || values.tap)
+		run.mode = values.tap ? RUN_TAP : RUN_VHOST_USER;
+	run.wishes = (struct plan_wishes){
+		.network = values.name,
+		.tap = values.tap_name,
+		.host_ip = values.host_ip,
+		.forwards = values.forwards.texts,
+		.forward_count = values.forwards.count,
+		.request = &run.request,
+	};
+	code = find_vmm(values.vmm, &run);
+	if (code)
+		return code;
+	if (values.dry_run)
+		return print(&run);
+	int r = supervise_init(&run.supervise);
+	if (r < 0)
+		return command_fail("cannot watch signals: %s", strerror(-r));
+	code = carry_out(&run);
+	supervise_fini(&run.supervise);
+	return code;
+}

@@ -1,0 +1,393 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""chnet run: from nothing to a VM with a network, and back."""
+import fcntl
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import termios
+import types
+
+import lab
+import world
+from chnet import CHNET, VMM_LOG, Run, chnet, environment, monitors, vmm_arguments, vmm_of
+
+at = types.SimpleNamespace()
+LOG_FILES = {str(VMM_LOG)}
+
+
+def state():
+    found = lab.host_state()
+    found["files"] = [path for path in found["files"] if path not in LOG_FILES]
+    # Whether somebody has a TAP open shows in the routes.
+    found["routes"] = [route.replace(" linkdown", "").strip() for route in found["routes"]]
+    return found
+
+
+def _alone():
+    """A directory with chnet in it and nothing else, for what lies beside the program."""
+    folder = lab.SCRATCH / "alone"
+    if not folder.exists():
+        folder.mkdir()
+        shutil.copy(CHNET, folder / "chnet")
+        LOG_FILES.update({str(folder), str(folder / "chnet"), str(folder / "chnet-vhost")})
+    (folder / "chnet-vhost").unlink(missing_ok=True)
+    return folder
+
+
+@lab.test("vhost-user: a guest boots, reaches gateway and world, powers off; exit code 0")
+def vhost_user():
+    at.web = world.WebServer("world", lab.WORLD_SERVER)
+    at.before = state()
+    run = Run(kernel="uml", vmm=("--memory", "size=256M"))
+    run.wait_line(r"network default by vhost-user: guest 172\.16\.0\.2/24, gateway 172\.16\.0\.1")
+    run.booted(40)
+    lab.expect(vmm_arguments()[2:] == [
+        "--memory", "size=256M,shared=on", "--net",
+        "vhost_user=true,socket=/run/chnet/default.0.vhost,mac=52:54:00:12:34:56,"
+        "num_queues=2,queue_size=256"], f"{vmm_arguments()}")
+    run.configure(0)
+    run.ping("172.16.0.1")
+    text = run.run(f"curl -sS --max-time 20 http://{lab.WORLD_SERVER}/")
+    lab.expect(text == world.PAGE.decode().strip(), text)
+    lab.expect(at.web.clients == [lab.HOST_OUTSIDE], f"{at.web.clients}")
+    run.start("echo o >/proc/sysrq-trigger")
+    lab.expect(run.wait(30) == 0, f"{run.lines[-5:]}")
+    lab.expect_same(at.before, state())
+
+
+@lab.test("TAP: the same with a guest in QEMU; the TAP is the invoking user's")
+def tap():
+    at.web.clients.clear()
+    run = Run("--tap", kernel="qemu", SUDO_UID="1234")
+    run.wait_line(r"network default by TAP: guest 172\.16\.0\.2/24, gateway 172\.16\.0\.1")
+    run.booted(120)
+    lab.expect(vmm_arguments()[2:] == ["--net", "tap=tap0,mac=52:54:00:12:34:56"],
+               f"{vmm_arguments()}")
+    shown = lab.run("ip", "-d", "link", "show", "tap0", namespace="host")
+    lab.expect("user 1234" in shown and "persist on" in shown, shown)
+    run.configure(0)
+    run.ping("172.16.0.1")
+    text = run.run(f"wget -q -O - http://{lab.WORLD_SERVER}/")
+    lab.expect(world.PAGE.decode().strip() in text, text)
+    lab.expect(at.web.clients == [lab.HOST_OUTSIDE], f"{at.web.clients}")
+    run.start("poweroff -f")
+    lab.expect(run.wait(30) == 0, f"{run.lines[-5:]}")
+    lab.expect_same(at.before, state())
+
+
+def _ends_with(expected, *options, **more):
+    run = Run(*options, **more)
+    status = run.wait(30)
+    lab.expect(status == expected, f"status {status}, not {expected}: {run.lines}")
+    lab.expect_same(at.before, state())
+    return run.lines
+
+
+@lab.test("the VMM's exit code is ours; a VMM that is killed is 128 and the signal")
+def exit_codes():
+    for mode in ("--vhost-user", "--tap"):
+        _ends_with(7, mode, cmdline="exit=7")
+        _ends_with(0, mode, cmdline="exit=0")
+        run = Run(mode).attached()
+        os.kill(run.vmm(), signal.SIGKILL)
+        lab.expect(run.wait(20) == 137, f"{run.lines}")
+        lab.expect_same(at.before, state())
+
+
+@lab.test("SIGTERM, SIGHUP and SIGINT are passed on")
+def signals():
+    for mode in ("--vhost-user", "--tap"):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            run = Run(mode).attached()
+            run.signal(number)
+            run.wait_line("idle: told to end")
+            lab.expect(run.wait(20) == 0, f"{run.lines}")
+            lab.expect_same(at.before, state())
+    run = Run().attached()
+    run.signal(signal.SIGHUP)
+    lab.expect(run.wait(20) == 128 + signal.SIGHUP, f"{run.lines}")
+    lab.expect_same(at.before, state())
+
+
+def _on_terminal(cmdline):
+    """Starts chnet run on a terminal of its own; returns its process and the other end."""
+    master, slave = pty.openpty()
+
+    def session():
+        lab.enter("host")
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    run = subprocess.Popen(
+        [str(CHNET), "run", "--", "--kernel", "idle", "--cmdline", cmdline], stdin=slave,
+        stdout=slave, stderr=slave, preexec_fn=session, env=environment())
+    os.close(slave)
+    return run, master
+
+
+def _read_until(master, text):
+    got = b""
+    while text.encode() not in got:
+        ready, _, _ = select.select([master], [], [], 20)
+        lab.expect(ready, f"no {text!r} in {got!r}")
+        got += os.read(master, 4096)
+    return got.decode()
+
+
+@lab.test("Ctrl-C on a terminal ends the VMM, once, and then the network")
+def control_c():
+    run, master = _on_terminal("idle")
+    _read_until(master, "idle: attached")
+    os.write(master, b"\x03")
+    _read_until(master, "idle: told to end")
+    lab.expect(run.wait(20) == 0, "it did not end well")
+    os.close(master)
+    lab.expect_same(at.before, state())
+
+
+@lab.test("a VMM that is killed leaves the terminal as it was")
+def terminal():
+    run, master = _on_terminal("raw")
+    _read_until(master, "idle: attached")
+    lab.expect(not termios.tcgetattr(master)[3] & termios.ICANON, "the terminal is not raw")
+    os.kill(vmm_of(run.pid), signal.SIGKILL)
+    lab.expect(run.wait(20) == 137, "another exit code")
+    lab.expect(termios.tcgetattr(master)[3] & termios.ICANON, "the terminal is raw")
+    os.close(master)
+    lab.expect_same(at.before, state())
+
+
+@lab.test("the data plane is killed meanwhile: the VM and its network go on")
+def data_plane():
+    run = Run(kernel="uml")
+    run.booted(40)
+    run.configure(0)
+    (monitor,) = monitors()
+    (victim,) = [pid for pid, (parent, _) in lab.processes().items() if parent == monitor]
+    os.kill(victim, signal.SIGKILL)
+    lab.wait_gone([victim])
+    lab.expect(run.run("echo alive") == "alive", "the guest is dead")
+    lab.expect(monitors() == [monitor], "the monitor is another one")
+    run.signal(signal.SIGTERM)
+    lab.expect(run.wait(20) == 0, f"{run.lines[-5:]}")
+    lab.expect_same(at.before, state())
+
+
+# ---- which mode, and why ------------------------------------------------------------------------
+
+
+def _fake_vhost(folder, script):
+    path = folder / "chnet-vhost"
+    path.write_text("#!/bin/sh\n" + script)
+    path.chmod(0o755)
+
+
+def _falls_back(reason, *, setup=None, **more):
+    """Without a wish, TAP is taken and the reason told in one line; with --vhost-user, no VM."""
+    folder = _alone()
+    more.setdefault("program", folder / "chnet")
+    if setup:
+        setup(folder)
+    run = Run(**more).attached()
+    (line,) = [line for line in run.lines if "TAP instead of vhost-user" in line]
+    lab.expect(re.search(reason, line), line)
+    lab.expect(any("by TAP" in line for line in run.lines), f"{run.lines}")
+    run.signal(signal.SIGTERM)
+    lab.expect(run.wait(20) == 0, f"{run.lines}")
+    lab.expect_same(at.before, state())
+    return line
+
+
+def _fails(reason, *, setup=None, status=1, **more):
+    folder = _alone()
+    more.setdefault("program", folder / "chnet")
+    if setup:
+        setup(folder)
+    run = Run("--vhost-user", **more)
+    lab.expect(run.wait(20) == status, f"{run.lines}")
+    lab.expect(any(re.search(reason, line) for line in run.lines), f"{run.lines}")
+    lab.expect(not any("idle: attached" in line for line in run.lines), f"{run.lines}")
+    lab.expect_same(at.before, state())
+
+
+def _both(reason, **more):
+    line = _falls_back(reason, **more)
+    _fails(reason, **more)
+    return line
+
+
+@lab.test("chnet-vhost is missing: TAP, or an error with --vhost-user")
+def missing():
+    return _both("chnet-vhost is neither beside chnet nor in PATH", path="/nowhere")
+
+
+@lab.test("chnet-vhost fails to start: the same, with its own words")
+def failing():
+    return _both("this is why", setup=lambda folder: _fake_vhost(
+        folder, "echo 'chnet-vhost: this is why' >&2; exit 1\n"))
+
+
+@lab.test("chnet-vhost dies without a word: the same")
+def dying():
+    return _both("did not say why", setup=lambda folder: _fake_vhost(folder, "kill -9 $$\n"))
+
+
+@lab.test("the VMM refuses the device before a guest runs: TAP; with --vhost-user its exit code")
+def refusing():
+    line = _falls_back("refuses the vhost-user device", cmdline="refuse", program=CHNET)
+    _fails("VhostUserConnect", cmdline="refuse", program=CHNET)
+    return line
+
+
+@lab.test("a VMM that fails for another reason is not started again")
+def failing_vmm():
+    lines = _ends_with(3, cmdline="exit=3")
+    lab.expect(not any("TAP instead" in line for line in lines), f"{lines}")
+
+
+@lab.test("arguments that vhost-user cannot have (rate limiter, private memory): the same")
+def arguments():
+    _both("rate", vmm=("--net", "bw_size=1000,bw_refill_time=100"), program=CHNET)
+    return _both("shared", vmm=("--memory", "size=512M,shared=off"), program=CHNET)
+
+
+@lab.test("no memfd: the same")
+def no_memfd():
+    # An LSM or an old kernel: the call fails, here through a preloaded library.
+    preload = lab.BIN.parent / "tests/system/no_memfd.so"
+    return _both("memfd_create", program=CHNET, LD_PRELOAD=str(preload))
+
+
+# ---- refusals -----------------------------------------------------------------------------------
+
+
+@lab.test("bad command lines are one line, and nothing is built")
+def bad():
+    for arguments, says in (
+            (("run",), "nothing to run"),
+            (("run", "--", "--restore", "x"), "--restore"),
+            (("run", "--tap", "--vhost-user", "--", "--kernel", "x"), "take one of them"),
+            (("run", "--name", "a/b", "--", "--kernel", "x"), "a/b"),
+            (("run", "--host-ip", "1.2.3", "--", "--kernel", "x"), "1.2.3"),
+            (("run", "--vmm", "/no/such", "--", "--kernel", "x"), "/no/such"),
+            (("run", "--forward", "tcp:0=1.2.3.4:5", "--", "--kernel", "x"), "--forward"),
+            (("run", "--", "--net", "mac=1:2"), "mac=")):
+        text = chnet(*arguments, check=False)
+        lab.expect(says in text and text.count("\n") == 1, text)
+    lab.expect_same(at.before, state())
+
+
+@lab.test("--dry-run changes nothing and prints what a shell can run")
+def dry_run():
+    VMM_LOG.unlink()
+    text = chnet("run", "--dry-run", "--", "--kernel", "a b")
+    lab.expect("chnet-vhost --name default" in text and "'a b'" in text, text)
+    text = chnet("run", "--tap", "--dry-run", "--", "--kernel", "idle", "--cmdline", "exit=0")
+    lab.expect_same(at.before, state())
+    lab.expect(not VMM_LOG.exists(), "the VMM was started")
+    lab.run("sh", "-e", "-c", text + "\nsysctl -qw net.ipv4.ip_forward=0", namespace="host",
+            env=environment())
+    lab.expect(vmm_arguments()[-1] == "tap=tap0,mac=52:54:00:12:34:56", f"{vmm_arguments()}")
+    lab.expect_same(at.before, state())
+
+
+# ---- the host changes ---------------------------------------------------------------------------
+
+
+def _follow(*options):
+    run = Run(*options).attached()
+    lab.expect('oifname "outside"' in state()["rules"], state()["rules"])
+    monitor = lab.Process("nft monitor", ["nft", "monitor", "rules"], namespace="host")
+    lab.run("ip", "-n", "host", "link", "add", "other", "type", "veth", "peer", "name", "far")
+    for command in (("address", "add", "198.18.0.2/24", "dev", "other"),
+                    ("link", "set", "far", "up"), ("link", "set", "other", "up"),
+                    ("route", "replace", "default", "via", "198.18.0.1")):
+        lab.run("ip", "-n", "host", *command)
+    monitor.wait_line('oifname "other".*masquerade|masquerade.*oifname "other"', 10)
+    monitor.kill()
+    lab.expect('oifname "outside"' not in state()["rules"], state()["rules"])
+    run.signal(signal.SIGTERM)
+    lab.expect(run.wait(20) == 0, f"{run.lines}")
+    lab.run("ip", "-n", "host", "link", "del", "other")
+    lab.run("ip", "-n", "host", "route", "replace", "default", "via", lab.WORLD_GATEWAY)
+    lab.expect_same(at.before, state())
+
+
+@lab.test("the default route moves: the rules follow, in both modes")
+def egress():
+    _follow("--tap")
+    _follow("--vhost-user")
+
+
+# ---- setup --------------------------------------------------------------------------------------
+
+
+def _user():
+    folder = pathlib.Path(lab.SCRATCH / "user")
+    folder.mkdir(exist_ok=True)
+    os.chown(folder, 65534, 65534)
+    os.chmod(lab.SCRATCH, 0o1777)
+    LOG_FILES.update({str(folder), str(folder / "chnet")})
+    return str(folder)
+
+
+@lab.test("setup, once and again; a user without rights runs a VM on it; cleanup")
+def setup():
+    # Everybody may open it on an ordinary host; not every test machine has it so.
+    lab.run("sh", "-ec", "mount -t tmpfs tmpfs /dev/net; mknod -m 666 /dev/net/tun c 10 200")
+    before = state()
+    text = chnet("setup", SUDO_UID="65534")
+    lab.expect("is set up for uid 65534" in text, text)
+    stands = state()
+    lab.expect("tap0 172.16.0.1/24" in stands["addresses"] and stands["forwarding"] == "1" and
+               "masquerade" in stands["rules"], f"{stands}")
+    text = chnet("setup", SUDO_UID="65534")
+    lab.expect("was already set up" in text, text)
+    lab.expect_same(stands, state())
+    VMM_LOG.touch()
+    os.chmod(VMM_LOG, 0o666)
+    run = Run(wrapper=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                       "--bounding-set=-all", "--inh-caps=-all"),
+              XDG_RUNTIME_DIR=_user()).attached()
+    lab.expect(any("by TAP, set up before" in line for line in run.lines), f"{run.lines}")
+    text = chnet("cleanup", check=False)
+    lab.expect("a VM runs on it" in text, text)
+    run.signal(signal.SIGTERM)
+    lab.expect(run.wait(20) == 0, f"{run.lines}")
+    lab.expect_same(stands, state())
+    text = chnet("cleanup")
+    lab.expect("removed the network default" in text, text)
+    lab.expect_same(before, state())
+    lab.expect(chnet("cleanup") == "nothing to remove\n", "something was left")
+
+
+@lab.test("setup with other values replaces what was set up")
+def setup_again():
+    before = state()
+    chnet("setup")
+    chnet("setup", "--tap-name", "tap7", "--host-ip", "172.17.0.1/24")
+    stands = state()
+    lab.expect("tap7" in stands["links"] and "tap0" not in stands["links"], f"{stands['links']}")
+    lab.expect(stands["forwarding"] == "1", "forwarding is off")
+    chnet("cleanup")
+    lab.expect_same(before, state())
+
+
+@lab.test("forwarding that was on before stays on after cleanup")
+def forwarding_stays():
+    lab.run("sysctl", "-qw", "net.ipv4.ip_forward=1", namespace="host")
+    chnet("setup")
+    chnet("cleanup")
+    lab.expect(state()["forwarding"] == "1", "it was switched off")
+    lab.run("sysctl", "-qw", "net.ipv4.ip_forward=0", namespace="host")
+    lab.expect_same(at.before, state())
+
+
+if __name__ == "__main__":
+    lab.main(400)

@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+A stand-in for Cloud Hypervisor: takes its arguments, judges them as it does, and boots a real guest
+on the network device that they describe.
+
+--kernel says what runs: `uml` (User Mode Linux, vhost-user), `qemu` (QEMU, TAP), or `idle` (nothing,
+but the TAP is opened or the socket connected to, as a VMM does, until SIGTERM or SIGINT). With `idle`
+--cmdline takes words: exit=N ends at once with that code, raw spoils the terminal's settings,
+refuse ends as a VMM that does not want a vhost-user device. The arguments are written to the file
+VMM_LOG names, one JSON list a line.
+"""
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import pathlib
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import tty
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import guests  # noqa: E402
+import lab  # noqa: E402
+
+SEVERAL = {"--net", "--disk", "--memory-zone", "--fs"}
+SINGLE = {"--memory", "--kernel", "--cmdline", "--cpus", "--api-socket", "--serial", "--console",
+          "--firmware", "--rng", "--platform"}
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 0x2, 0x1000, 0x4000
+
+
+def refuse(text, code=1):
+    print(f"Error: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+def parse(words):
+    """{option: [values]}, as strict as Cloud Hypervisor before v48."""
+    found, option = {}, None
+    for word in words:
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+            if option not in SEVERAL | SINGLE or option in found:
+                refuse(f"unexpected argument '{word}' found", 2)
+            found[option] = [value] if equals else []
+            if equals:
+                option = None
+        elif option is None or (option in SINGLE and found[option]):
+            refuse(f"unexpected argument '{word}' found", 2)
+        else:
+            found[option].append(word)
+    return found
+
+
+def spec(text):
+    return dict(item.split("=", 1) for item in text.split(","))
+
+
+def judge(net, memory, cpus):
+    """What Cloud Hypervisor refuses of a device."""
+    queues = int(net.get("num_queues", 2))
+    if queues < 2 or queues // 2 > cpus:
+        refuse(f"number of queues to virtio_net {queues} is wrong", 1)
+    if net.get("vhost_user") == "true":
+        if memory.get("shared") != "on" and memory.get("hugepages") != "on":
+            refuse("Using vhost-user requires using shared memory or huge pages")
+        if net.get("iommu") == "on" or any(key.startswith(("bw_", "ops_")) for key in net):
+            refuse("vhost-user device with IOMMU or rate limiter")
+        if "socket" not in net:
+            refuse("Path to vhost-user socket must be provided")
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def kill(process):
+    for pid in [process.pid, *lab.descendants(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def boot(command, environment):
+    """Runs the guest until it powers off, or somebody wants an end."""
+    guest = subprocess.Popen([str(word) for word in command], env=environment,
+                             preexec_fn=die_with_parent)
+
+    def stop(*_):
+        kill(guest)
+        sys.exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    status = guest.wait()
+    return 0 if status in (0, 1) else 1
+
+
+def attach(net):
+    """Takes hold of the device as a VMM does; returns what must stay open."""
+    if "tap" in net:
+        tap = os.open("/dev/net/tun", os.O_RDWR)
+        request = struct.pack("16sH22x", net["tap"].encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
+        fcntl.ioctl(tap, TUNSETIFF, request)
+        return tap
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(20)
+    connection.connect(net["socket"])
+    # GET_FEATURES; the reply repeats the request.
+    connection.sendall(struct.pack("<III", 1, 1, 0))
+    if connection.recv(20)[:4] != struct.pack("<I", 1):
+        refuse("vhost-user: protocol error")
+    return connection
+
+
+def idle(net, words):
+    if "refuse" in words and net.get("vhost_user") == "true":
+        refuse("Cannot create virtio-net device: VhostUserConnect")
+    for word in words:
+        if word.startswith("exit="):
+            sys.exit(int(word[5:]))
+    ended, wake = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(wake, b"x"))
+    held = attach(net)
+    if "raw" in words:
+        tty.setraw(sys.stdin.fileno(), termios.TCSANOW)
+    print("idle: attached", flush=True)
+    select.select([ended], [], [])
+    print("idle: told to end", flush=True)
+    del held
+    return 0
+
+
+def main(words):
+    log = os.environ.get("VMM_LOG")
+    if log:
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(json.dumps(words) + "\n")
+    options = parse(words)
+    memory = spec(options.get("--memory", ["size=512M"])[0])
+    cpus = int(spec(options.get("--cpus", ["boot=1"])[0])["boot"])
+    nets = [spec(text) for text in options.get("--net", [])]
+    for net in nets:
+        judge(net, memory, cpus)
+    kernel = options.get("--kernel", [""])[0]
+    net = nets[-1]
+    name = "guest-" + net["mac"].replace(":", "")
+    if kernel == "idle":
+        return idle(net, options.get("--cmdline", [""])[0].split())
+    if kernel == "uml":
+        return boot(*guests.uml_command(name, net["socket"]))
+    if kernel == "qemu":
+        return boot(guests.qemu_command(name, [
+            "-netdev", f"tap,id=net,ifname={net['tap']},script=no,downscript=no",
+            "-device", f"virtio-net-pci,netdev=net,mac={net['mac']},romfile="]), None)
+    refuse("no kernel")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
