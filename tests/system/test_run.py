@@ -21,6 +21,23 @@ at = types.SimpleNamespace()
 LOG_FILES = {str(VMM_LOG)}
 
 
+def case(what):
+    """A test that, when it fails, leaves nothing running in the way of the next one."""
+    def register(function):
+        @lab.test(what)
+        def run():
+            try:
+                return function()
+            except BaseException:
+                for process in reversed(lab.Process.alive):
+                    process.kill()
+                lab.wait_gone(monitors())
+                chnet("cleanup", check=False)
+                raise
+        return run
+    return register
+
+
 def state():
     found = lab.host_state()
     found["files"] = [path for path in found["files"] if path not in LOG_FILES]
@@ -40,7 +57,7 @@ def _alone():
     return folder
 
 
-@lab.test("vhost-user: a guest boots, reaches gateway and world, powers off; exit code 0")
+@case("vhost-user: a guest boots, reaches gateway and world, powers off; exit code 0")
 def vhost_user():
     at.web = world.WebServer("world", lab.WORLD_SERVER)
     at.before = state()
@@ -61,7 +78,7 @@ def vhost_user():
     lab.expect_same(at.before, state())
 
 
-@lab.test("TAP: the same with a guest in QEMU; the TAP is the invoking user's")
+@case("TAP: the same with a guest in QEMU; the TAP is the invoking user's")
 def tap():
     at.web.clients.clear()
     run = Run("--tap", kernel="qemu", SUDO_UID="1234")
@@ -89,7 +106,7 @@ def _ends_with(expected, *options, **more):
     return run.lines
 
 
-@lab.test("the VMM's exit code is ours; a VMM that is killed is 128 and the signal")
+@case("the VMM's exit code is ours; a VMM that is killed is 128 and the signal")
 def exit_codes():
     for mode in ("--vhost-user", "--tap"):
         _ends_with(7, mode, cmdline="exit=7")
@@ -100,7 +117,7 @@ def exit_codes():
         lab.expect_same(at.before, state())
 
 
-@lab.test("SIGTERM, SIGHUP and SIGINT are passed on")
+@case("SIGTERM, SIGHUP and SIGINT are passed on")
 def signals():
     for mode in ("--vhost-user", "--tap"):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -140,7 +157,7 @@ def _read_until(master, text):
     return got.decode()
 
 
-@lab.test("Ctrl-C on a terminal ends the VMM, once, and then the network")
+@case("Ctrl-C on a terminal ends the VMM, once, and then the network")
 def control_c():
     run, master = _on_terminal("idle")
     _read_until(master, "idle: attached")
@@ -151,7 +168,7 @@ def control_c():
     lab.expect_same(at.before, state())
 
 
-@lab.test("a VMM that is killed leaves the terminal as it was")
+@case("a VMM that is killed leaves the terminal as it was")
 def terminal():
     run, master = _on_terminal("raw")
     _read_until(master, "idle: attached")
@@ -163,7 +180,7 @@ def terminal():
     lab.expect_same(at.before, state())
 
 
-@lab.test("the data plane is killed meanwhile: the VM and its network go on")
+@case("the data plane is killed meanwhile: the VM and its network go on")
 def data_plane():
     run = Run(kernel="uml")
     run.booted(40)
@@ -176,6 +193,49 @@ def data_plane():
     lab.expect(monitors() == [monitor], "the monitor is another one")
     run.signal(signal.SIGTERM)
     lab.expect(run.wait(20) == 0, f"{run.lines[-5:]}")
+    lab.expect_same(at.before, state())
+
+
+@case("a second VM joins; the network lives as long as one of them, and no longer")
+def join():
+    first = Run(kernel="uml", name="first")
+    first.booted(40)
+    first.configure(0)
+    second = Run(kernel="uml", name="second")
+    second.wait_line(r"network default by vhost-user, joined: guest 172\.16\.0\.3/24")
+    second.booted(40)
+    lab.expect("mac=52:54:00:12:34:57" in " ".join(vmm_arguments()), f"{vmm_arguments()}")
+    second.configure(1)
+    second.ping(first.address)
+    (monitor,) = monitors()
+    first.signal(signal.SIGTERM)
+    lab.expect(first.wait(20) == 0, f"{first.lines[-5:]}")
+    lab.expect(monitors() == [monitor], "the network ended with its first VM")
+    second.ping("172.16.0.1")
+    # The first one's place is free again.
+    third = Run(name="third")
+    third.wait_line(r"joined: guest 172\.16\.0\.2/24")
+    third.attached()
+    third.signal(signal.SIGKILL)
+    third.wait()
+    second.ping("172.16.0.1")
+    second.signal(signal.SIGTERM)
+    lab.expect(second.wait(20) == 0, f"{second.lines[-5:]}")
+    lab.expect_same(at.before, state())
+
+
+@case("two VMs started at once: one starts the network, the other joins")
+def race():
+    runs = [Run(name=f"run{number}") for number in range(3)]
+    for run in runs:
+        run.attached()
+    lab.expect(len(monitors()) == 1, f"{monitors()}")
+    addresses = sorted(re.search(r"guest ([\d.]+)", "\n".join(run.lines))[1] for run in runs)
+    lab.expect(addresses == ["172.16.0.2", "172.16.0.3", "172.16.0.4"], f"{addresses}")
+    for run in runs:
+        run.signal(signal.SIGTERM)
+    for run in runs:
+        lab.expect(run.wait(20) == 0, f"{run.lines}")
     lab.expect_same(at.before, state())
 
 
@@ -222,42 +282,42 @@ def _both(reason, **more):
     return line
 
 
-@lab.test("chnet-vhost is missing: TAP, or an error with --vhost-user")
+@case("chnet-vhost is missing: TAP, or an error with --vhost-user")
 def missing():
     return _both("chnet-vhost is neither beside chnet nor in PATH", path="/nowhere")
 
 
-@lab.test("chnet-vhost fails to start: the same, with its own words")
+@case("chnet-vhost fails to start: the same, with its own words")
 def failing():
     return _both("this is why", setup=lambda folder: _fake_vhost(
         folder, "echo 'chnet-vhost: this is why' >&2; exit 1\n"))
 
 
-@lab.test("chnet-vhost dies without a word: the same")
+@case("chnet-vhost dies without a word: the same")
 def dying():
     return _both("did not say why", setup=lambda folder: _fake_vhost(folder, "kill -9 $$\n"))
 
 
-@lab.test("the VMM refuses the device before a guest runs: TAP; with --vhost-user its exit code")
+@case("the VMM refuses the device before a guest runs: TAP; with --vhost-user its exit code")
 def refusing():
     line = _falls_back("refuses the vhost-user device", cmdline="refuse", program=CHNET)
     _fails("VhostUserConnect", cmdline="refuse", program=CHNET)
     return line
 
 
-@lab.test("a VMM that fails for another reason is not started again")
+@case("a VMM that fails for another reason is not started again")
 def failing_vmm():
     lines = _ends_with(3, cmdline="exit=3")
     lab.expect(not any("TAP instead" in line for line in lines), f"{lines}")
 
 
-@lab.test("arguments that vhost-user cannot have (rate limiter, private memory): the same")
+@case("arguments that vhost-user cannot have (rate limiter, private memory): the same")
 def arguments():
     _both("rate", vmm=("--net", "bw_size=1000,bw_refill_time=100"), program=CHNET)
     return _both("shared", vmm=("--memory", "size=512M,shared=off"), program=CHNET)
 
 
-@lab.test("no memfd: the same")
+@case("no memfd: the same")
 def no_memfd():
     # An LSM or an old kernel: the call fails, here through a preloaded library.
     preload = lab.BIN.parent / "tests/system/no_memfd.so"
@@ -267,7 +327,7 @@ def no_memfd():
 # ---- refusals -----------------------------------------------------------------------------------
 
 
-@lab.test("bad command lines are one line, and nothing is built")
+@case("bad command lines are one line, and nothing is built")
 def bad():
     for arguments, says in (
             (("run",), "nothing to run"),
@@ -283,7 +343,7 @@ def bad():
     lab.expect_same(at.before, state())
 
 
-@lab.test("--dry-run changes nothing and prints what a shell can run")
+@case("--dry-run changes nothing and prints what a shell can run")
 def dry_run():
     VMM_LOG.unlink()
     text = chnet("run", "--dry-run", "--", "--kernel", "a b")
@@ -319,7 +379,7 @@ def _follow(*options):
     lab.expect_same(at.before, state())
 
 
-@lab.test("the default route moves: the rules follow, in both modes")
+@case("the default route moves: the rules follow, in both modes")
 def egress():
     _follow("--tap")
     _follow("--vhost-user")
@@ -337,7 +397,7 @@ def _user():
     return str(folder)
 
 
-@lab.test("setup, once and again; a user without rights runs a VM on it; cleanup")
+@case("setup, once and again; a user without rights runs a VM on it; cleanup")
 def setup():
     # Everybody may open it on an ordinary host; not every test machine has it so.
     lab.run("sh", "-ec", "mount -t tmpfs tmpfs /dev/net; mknod -m 666 /dev/net/tun c 10 200")
@@ -367,7 +427,7 @@ def setup():
     lab.expect(chnet("cleanup") == "nothing to remove\n", "something was left")
 
 
-@lab.test("setup with other values replaces what was set up")
+@case("setup with other values replaces what was set up")
 def setup_again():
     before = state()
     chnet("setup")
@@ -379,7 +439,7 @@ def setup_again():
     lab.expect_same(before, state())
 
 
-@lab.test("forwarding that was on before stays on after cleanup")
+@case("forwarding that was on before stays on after cleanup")
 def forwarding_stays():
     lab.run("sysctl", "-qw", "net.ipv4.ip_forward=1", namespace="host")
     chnet("setup")
