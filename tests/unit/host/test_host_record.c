@@ -49,6 +49,8 @@ static void writes_and_reads(void **state)
 	assert_int_equal(host_record_open(DIRECTORY, "default", false, &fd), 0);
 	assert_int_equal(host_record_read(fd, &got), 0);
 	assert_memory_equal(&got, &record, sizeof(got));
+	close(fd);
+	assert_int_equal(host_record_open(DIRECTORY, "default", true, &fd), 0);
 	/* a shorter one leaves nothing of the longer one */
 	record.index = 1;
 	record.kept = false;
