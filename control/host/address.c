@@ -67,6 +67,41 @@ out:
 	return r;
 }
 
+/* An address of an interface that is looked for. */
+struct address_search {
+	struct in_addr address_be;
+	uint8_t prefix_length; /* bits */
+	int index;	       /* of the interface */
+	bool found;
+};
+
+static void search_address(struct nl_object *object, void *argument)
+{
+	struct rtnl_addr *address = (struct rtnl_addr *)object;
+	struct address_search *search = argument;
+	struct in_addr found_be;
+	uint8_t length;
+
+	if (rtnl_addr_get_ifindex(address) == search->index &&
+		address_read(rtnl_addr_get_local(address), &found_be, &length) &&
+		found_be.s_addr == search->address_be.s_addr && length == search->prefix_length)
+		search->found = true;
+}
+
+int address_has(struct nl_sock *socket, int index, struct in_addr address_be, uint8_t prefix_length)
+{
+	struct address_search search = {
+		.address_be = address_be, .prefix_length = prefix_length, .index = index};
+	struct nl_cache *addresses = NULL;
+	int r = netlink_errno(rtnl_addr_alloc_cache(socket, &addresses));
+
+	if (r < 0)
+		return r;
+	nl_cache_foreach(addresses, search_address, &search);
+	nl_cache_free(addresses);
+	return search.found;
+}
+
 /* What is looked for, and what was found. */
 struct collision_search {
 	struct in_addr network_be;	/* our network */

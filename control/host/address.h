@@ -25,6 +25,13 @@ int address_add(
 	struct nl_sock *socket, int index, struct in_addr address_be, uint8_t prefix_length);
 
 /*
+ * Whether interface `index` has the address address_be/prefix_length. Returns 1, 0, or a negative
+ * errno.
+ */
+int address_has(
+	struct nl_sock *socket, int index, struct in_addr address_be, uint8_t prefix_length);
+
+/*
  * Looks for an address of another interface than `index` (0: of any) whose network overlaps
  * network_be/prefix_length, and then for a route to a part or the whole of it. A route to a wider
  * network is no collision: ours is more specific and wins. Returns 1 and fills `ret_collision` when

@@ -25,6 +25,9 @@
 #include "control/host/lock_file.h"
 #include "control/run/plan.h"
 
+/* Where networks keep the sockets of ports that were added while they ran (ports_directory.h). */
+#define PORTS "ports"
+
 /* What is being done. */
 struct removal {
 	const char *directory;
@@ -121,6 +124,16 @@ static bool is_live(const char *path)
 	return live;
 }
 
+/* Whether the network of that name answers: its directory may be empty and is needed all the same.
+ */
+static bool network_runs(const char *directory, const char *name)
+{
+	char path[PLAN_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%.400s/%.40s.sock", directory, name);
+	return access(path, F_OK) == 0 && is_live(path);
+}
+
 static void remove_socket(struct removal *removal, const char *path, const char *name)
 {
 	if (is_live(path))
@@ -167,6 +180,22 @@ static void remove_turn(struct removal *removal, const char *path, const char *n
 	done(removal, "the lock", path);
 }
 
+/* The directories of hot-added ports' sockets, as far as they are empty. */
+static void remove_ports(const struct removal *removal)
+{
+	char pattern[PLAN_PATH_SIZE];
+	glob_t found = {0};
+
+	snprintf(pattern, sizeof(pattern), "%s/" PORTS "/*", removal->directory);
+	if (glob(pattern, 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			if (!network_runs(removal->directory, strrchr(found.gl_pathv[i], '/') + 1))
+				rmdir(found.gl_pathv[i]);
+	globfree(&found);
+	snprintf(pattern, sizeof(pattern), "%s/" PORTS, removal->directory);
+	rmdir(pattern);
+}
+
 /* Locks of sockets of killed processes. */
 static void remove_claims(struct removal *removal)
 {
@@ -189,6 +218,8 @@ int leftovers_remove(const char *directory, const char *kept, FILE *file, unsign
 	each(&removal, "*" HOST_RECORD_SUFFIX, HOST_RECORD_SUFFIX, remove_record);
 	each(&removal, "*.vhost", ".vhost", remove_socket);
 	each(&removal, "*.sock", ".sock", remove_socket);
+	each(&removal, PORTS "/*/*.sock", ".sock", remove_socket);
+	remove_ports(&removal);
 	each(&removal, "*.users", ".users", remove_users);
 	each(&removal, "*.lock", ".lock", remove_turn);
 	remove_claims(&removal);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/doctor/doctor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/client.h"
+#include "control/doctor/rights.h"
+#include "control/host/host_record.h"
+#include "control/host/netlink.h"
+#include "control/host/run_path.h"
+#include "control/run/plan.h"
+
+void doctor_found(struct doctor_finding *finding, enum doctor_grade grade, const char *format, ...)
+{
+	va_list values;
+
+	finding->grade = grade;
+	va_start(values, format);
+	vsnprintf(finding->found, sizeof(finding->found), format, values);
+	va_end(values);
+}
+
+void doctor_means(struct doctor_finding *finding, const char *format, ...)
+{
+	va_list values;
+
+	va_start(values, format);
+	vsnprintf(finding->meaning, sizeof(finding->meaning), format, values);
+	va_end(values);
+}
+
+void doctor_mend(struct doctor_finding *finding, const char *format, ...)
+{
+	va_list values;
+
+	va_start(values, format);
+	vsnprintf(finding->mend, sizeof(finding->mend), format, values);
+	va_end(values);
+}
+
+/* What the network would be by the environment: as chnet run would plan it. */
+static int read_plan(struct doctor *doctor, char *error)
+{
+	const struct cloud_hypervisor_request request = {.nic_count = 1};
+	const struct plan_wishes wishes = {.network = doctor->network, .request = &request};
+	struct plan plan;
+	char line[PLAN_ERROR_SIZE];
+	int r = plan_make(&wishes, "chnet-vhost", NULL, 0, &plan, line);
+
+	if (r < 0) {
+		snprintf(error, DOCTOR_TEXT_SIZE, "%.500s", line);
+		return -EINVAL;
+	}
+	memcpy(doctor->tap, plan.options.tap, sizeof(doctor->tap));
+	doctor->host_be.s_addr = plan.options.host_ip_be;
+	doctor->guest_be.s_addr = plan.options.sockets[0].ip_be;
+	doctor->prefix = plan.options.prefix;
+	plan_fini(&plan);
+	return 0;
+}
+
+/* What is written down of a network on a TAP. */
+static bool read_record(struct doctor *doctor, const char *directory)
+{
+	bool found;
+	char path[PLAN_PATH_SIZE];
+	struct host_record record;
+	FILE *file;
+
+	/* Without the lock: a VM may be running on it. */
+	snprintf(path, sizeof(path), "%s/%s" HOST_RECORD_SUFFIX, directory, doctor->network);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	found = host_record_read(fileno(file), &record) == 0;
+	fclose(file);
+	if (!found)
+		return false;
+	memcpy(doctor->tap, record.tap, sizeof(doctor->tap));
+	doctor->host_be = record.address_be;
+	doctor->prefix = record.prefix_length;
+	return true;
+}
+
+/* What a network by vhost-user that runs says of itself. */
+static void read_api(struct doctor *doctor)
+{
+	char unused[CLIENT_ERROR_CAPACITY];
+	const char *tap, *gateway;
+
+	if (client_json(doctor->network, "GET", "/v1/status", NULL, &doctor->status, unused) < 0) {
+		doctor->status = NULL;
+		return;
+	}
+	if (client_json(doctor->network, "GET", "/v1/ports", NULL, &doctor->ports, unused) < 0)
+		doctor->ports = NULL;
+	tap = json_string_value(json_object_get(doctor->status, "tap"));
+	if (tap)
+		snprintf(doctor->tap, sizeof(doctor->tap), "%s", tap);
+	gateway = json_string_value(json_object_get(doctor->status, "gateway"));
+	if (gateway)
+		inet_pton(AF_INET, gateway, &doctor->host_be);
+	doctor->prefix = (uint8_t)json_integer_value(json_object_get(doctor->status, "prefix"));
+}
+
+int doctor_init(struct doctor *doctor, const char *network, const char *vmm, char *error)
+{
+	char directory[PLAN_PATH_SIZE], unused[PLAN_ERROR_SIZE];
+	int r;
+
+	*doctor = (struct doctor){.network = network, .vmm = vmm};
+	r = read_plan(doctor, error);
+	if (r < 0)
+		return r;
+	doctor->admin = rights_have_net_admin();
+	if (run_path(directory, sizeof(directory), unused, sizeof(unused)) < 0 ||
+		!read_record(doctor, directory))
+		read_record(doctor, RUN_PATH_ROOT);
+	read_api(doctor);
+	if (netlink_open(&doctor->socket) < 0) {
+		doctor->socket = NULL;
+		return 0;
+	}
+	if (link_get(doctor->socket, doctor->tap, &doctor->link) < 0)
+		doctor->link = (struct link_info){0};
+	if (route_find_egress(doctor->socket, doctor->link.index, &doctor->egress) < 0)
+		doctor->egress = (struct route_egress){0};
+	return 0;
+}
+
+void doctor_fini(struct doctor *doctor)
+{
+	netlink_close(doctor->socket);
+	json_decref(doctor->status);
+	json_decref(doctor->ports);
+}
