@@ -48,6 +48,7 @@ static const struct setting {
 	{"socket", "", false},
 	{"mac", ",mac=", false},
 	{"ip", ",ip=", false},
+	{"hostname", ",hostname=", false},
 	{"profile", ",profile=", false},
 	{"ctrl_vq", ",ctrl-vq=", true},
 };

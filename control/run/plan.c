@@ -52,8 +52,10 @@ static void build(const struct decision *decision, bool bare)
 		if (socket->ip_be && !bare)
 			snprintf(ip, sizeof(ip), ",ip=%s", options_show_ipv4(socket->ip_be, text));
 		arguments_add(line, "--socket");
-		arguments_add(line, "%s/%s.%zu.vhost%s%s", decision->plan->directory,
-			wishes->network, i, mac, ip);
+		/* The name is the machine's, at its first device. */
+		arguments_add(line, "%s/%s.%zu.vhost%s%s%s%s", decision->plan->directory,
+			wishes->network, i, mac, ip, i == 0 && wishes->hostname ? ",hostname=" : "",
+			i == 0 && wishes->hostname ? wishes->hostname : "");
 	}
 	if (wishes->tap) {
 		arguments_add(line, "--tap");

@@ -217,8 +217,9 @@ static int add_port(struct vhost_network *network, size_t index,
 	int r;
 
 	/* The network chooses the socket's path, next to its others. */
-	body = json_pack("{s:s, s:s}", "mac", options_show_mac(socket->mac, mac), "ip",
-		options_show_ipv4(socket->ip_be, ip));
+	body = json_pack("{s:s, s:s, s:s*}", "mac", options_show_mac(socket->mac, mac), "ip",
+		options_show_ipv4(socket->ip_be, ip), "hostname",
+		socket->hostname[0] ? socket->hostname : NULL);
 	r = body ? client_json(network->name, "POST", "/v1/ports", body, &answer, text) : -ENOMEM;
 	json_decref(body);
 	if (r < 0) {
