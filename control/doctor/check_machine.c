@@ -2,15 +2,15 @@
 /* Programs, devices and rights: what must be there before anything is started. */
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "control/doctor/doctor.h"
 #include "control/run/plan.h"
 #include "control/run/program.h"
-#include "control/vmm/arguments.h"
 
 static void check_rights(const struct doctor *doctor, struct doctor_finding *finding)
 {
@@ -57,31 +57,46 @@ static void check_kvm(const struct doctor *doctor, struct doctor_finding *findin
 		finding);
 }
 
-/* Asks the VMM for its version. */
+/* Starts `path` --version with its standard output in `output`; a negative errno or the process. */
+static pid_t start_version(const char *path, int output)
+{
+	char *words[] = {(char *)path, (char *)"--version", NULL};
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
+	int error = posix_spawn_file_actions_init(&actions);
+
+	if (error)
+		return -error;
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	error = posix_spawn(&pid, path, &actions, NULL, words, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return error ? -error : pid;
+}
+
+/* Asks the VMM for its version: the first line that it prints; empty when there is none. */
 static void read_version(const char *path, char *version, size_t size)
 {
-	struct arguments line = {0};
-	char *command = NULL;
-	size_t length;
-	FILE *file = open_memstream(&command, &length);
+	int ends[2];
+	pid_t pid;
+	FILE *file;
 
 	version[0] = '\0';
-	arguments_add(&line, "%s", path);
-	arguments_add(&line, "--version");
-	if (file) {
-		arguments_print(&line, false, file);
-		fputs(" 2>/dev/null </dev/null", file);
-		fclose(file);
-	}
-	arguments_fini(&line);
-	file = command ? popen(command, "re") : NULL;
-	free(command);
-	if (!file)
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return;
-	if (!fgets(version, (int)size, file))
+	pid = start_version(path, ends[1]);
+	close(ends[1]);
+	file = fdopen(ends[0], "r");
+	if (!file || !fgets(version, (int)size, file))
 		version[0] = '\0';
 	version[strcspn(version, "\n")] = '\0';
-	pclose(file);
+	if (file)
+		fclose(file);
+	else
+		close(ends[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
 }
 
 static void check_vmm(const struct doctor *doctor, struct doctor_finding *finding)

@@ -301,7 +301,7 @@ int forwarding_drop(const char *run_directory, const char *user)
 	int r = forwarding_join(run_directory, false, &forwarding);
 	int released;
 
-	if (r < 0)
+	if (r < 0 || !forwarding)
 		return r == -ENOENT ? 0 : r;
 	r = user ? forwarding_forget(forwarding, user) : 0;
 	released = forwarding_release(forwarding);

@@ -32,7 +32,7 @@ int run_print_vhost_user(struct run *run, struct run_reason *reason)
 {
 	struct arguments line = {0};
 	struct network_view view;
-	struct plan plan;
+	struct plan plan = {0};
 	char backend[PLAN_PATH_SIZE];
 	char sockets[CLOUD_HYPERVISOR_NICS_MAX][OPTIONS_PATH_CAPACITY];
 	bool joined = false;

@@ -137,9 +137,9 @@ static int enter_in_turn(struct run *run, const char *backend, struct plan *plan
 
 int run_vhost_user(struct run *run, int *ret_status, struct run_reason *reason)
 {
-	struct vhost_network network;
+	struct vhost_network network = {.users_fd = -1};
 	struct arguments line = {0};
-	struct plan plan;
+	struct plan plan = {0};
 	char backend[PLAN_PATH_SIZE];
 	int status = 0, r = run_check_vhost_user(run, backend, reason);
 
