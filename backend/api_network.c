@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Counters are read from the memory that the worker writes; what else is the worker's is read in
- * bounded pieces by worker_call(). Changes go to the monitor first, which keeps what the next data
- * plane starts with, and are then made here; when that fails, the monitor takes its part back.
+ * bounded pieces by worker_call(). Changes: api_change.h.
  */
 #include "backend/api_network.h"
 
@@ -12,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_log.h>
-
+#include "backend/api_change.h"
 #include "backend/control_line.h"
 #include "backend/log.h"
 #include "backend/options_change.h"
@@ -111,63 +109,6 @@ static int port(void *context, unsigned int from, struct api_port *ret_port)
 	return 0;
 }
 
-static int no_monitor(char *error)
-{
-	snprintf(error, API_ERROR_CAPACITY, "this data plane has no monitor to change anything");
-	return -EOPNOTSUPP;
-}
-
-/* The monitor forgets a port, and what it still holds for it. */
-static void let_go(const struct dataplane_config *config, unsigned int number)
-{
-	char error[API_ERROR_CAPACITY];
-
-	if (control_line_ask(config->control_fd, CONTROL_PORT_GONE, number, NULL, NULL, error,
-		    sizeof(error)))
-		log_warning("port %u: its socket cannot be given up: %s", number, error);
-}
-
-static int port_add(void *context, const char *spec, unsigned int *ret_port, char *error)
-{
-	struct api_view *view = context;
-	const struct dataplane_config *config = view->config;
-	struct control_answer answer;
-	char ignored[API_ERROR_CAPACITY];
-
-	if (config->control_fd < 0)
-		return no_monitor(error);
-	int result = control_line_ask(
-		config->control_fd, CONTROL_PORT_ADD, 0, spec, &answer, error, API_ERROR_CAPACITY);
-	if (result)
-		return result;
-	result = guests_add(view->guests, answer.text, answer.number, error, API_ERROR_CAPACITY);
-	if (!result) {
-		*ret_port = answer.number;
-		return 0;
-	}
-	if (control_line_ask(config->control_fd, CONTROL_PORT_REMOVE, answer.number, NULL, NULL,
-		    ignored, sizeof(ignored)) == 0)
-		let_go(config, answer.number);
-	return result;
-}
-
-static int port_remove(void *context, unsigned int number, char *error)
-{
-	struct api_view *view = context;
-	const struct dataplane_config *config = view->config;
-
-	if (config->control_fd < 0)
-		return no_monitor(error);
-	int result = control_line_ask(config->control_fd, CONTROL_PORT_REMOVE, number, NULL, NULL,
-		error, API_ERROR_CAPACITY);
-	if (result)
-		return result;
-	if (options_change_has_socket(&view->guests->options, number))
-		guests_remove(view->guests, number);
-	let_go(config, number);
-	return 0;
-}
-
 /* A piece of the table, copied by the worker. */
 struct piece {
 	uint32_t cursor;
@@ -237,26 +178,6 @@ static int forward(void *context, unsigned int number, char spec[API_SPEC_CAPACI
 	return 0;
 }
 
-static int forward_add(void *context, const char *spec, char *error)
-{
-	const struct api_view *view = context;
-
-	if (view->config->control_fd < 0)
-		return no_monitor(error);
-	return control_line_ask(view->config->control_fd, CONTROL_FORWARD_ADD, 0, spec, NULL, error,
-		API_ERROR_CAPACITY);
-}
-
-static int forward_remove(void *context, const char *spec, char *error)
-{
-	const struct api_view *view = context;
-
-	if (view->config->control_fd < 0)
-		return no_monitor(error);
-	return control_line_ask(view->config->control_fd, CONTROL_FORWARD_REMOVE, 0, spec, NULL,
-		error, API_ERROR_CAPACITY);
-}
-
 struct list {
 	struct api_counter *counters;
 	size_t max;
@@ -301,36 +222,20 @@ static const char *log_level(void *context)
 	return log_level_name(log_get_level());
 }
 
-static int log_level_set(void *context, const char *name, char *error)
-{
-	const struct api_view *view = context;
-	enum log_level level;
-
-	if (view->config->control_fd < 0)
-		return no_monitor(error);
-	int result = control_line_ask(view->config->control_fd, CONTROL_LOG_LEVEL, 0, name, NULL,
-		error, API_ERROR_CAPACITY);
-	if (result || log_level_parse(name, &level) < 0)
-		return result;
-	log_set_level(level);
-	rte_log_set_global_level(level >= LOG_LEVEL_DEBUG ? RTE_LOG_DEBUG : RTE_LOG_ERR);
-	return 0;
-}
-
 struct api_network api_network_of(struct api_view *view)
 {
 	static const struct api_ops ops = {
 		.status = status,
 		.port = port,
-		.port_add = port_add,
-		.port_remove = port_remove,
+		.port_add = api_change_port_add,
+		.port_remove = api_change_port_remove,
 		.flows = flows,
 		.forward = forward,
-		.forward_add = forward_add,
-		.forward_remove = forward_remove,
+		.forward_add = api_change_forward_add,
+		.forward_remove = api_change_forward_remove,
 		.counters = counters,
 		.log_level = log_level,
-		.log_level_set = log_level_set,
+		.log_level_set = api_change_log_level_set,
 	};
 
 	return (struct api_network){.ops = &ops, .context = view};

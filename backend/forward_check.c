@@ -31,20 +31,27 @@ static int refuse(
 	return cause;
 }
 
-int forward_check(const struct options *options, char *error, size_t size)
+int forward_check_one(const struct host_forward *forward, bool is_present, char *error, size_t size)
 {
-	for (unsigned int i = 0; i < options->forward_count; i++) {
-		const struct host_forward *forward = &options->forwards[i];
-		/* The gateway's address comes with the TAP. */
-		bool present = forward->listen_be.s_addr != options->host_ip_be;
-
-		for (uint32_t j = 0; j < forward->count; j++) {
-			uint16_t port = (uint16_t)(forward->listen_port + j);
-			int result = port_use_check(
-				forward->listen_be, port, forward->protocol, present);
-			if (result)
-				return refuse(forward, port, result, error, size);
-		}
+	for (uint32_t i = 0; i < forward->count; i++) {
+		uint16_t port = (uint16_t)(forward->listen_port + i);
+		int result =
+			port_use_check(forward->listen_be, port, forward->protocol, is_present);
+		if (result)
+			return refuse(forward, port, result, error, size);
 	}
 	return 0;
+}
+
+int forward_check(const struct options *options, char *error, size_t size)
+{
+	int result = 0;
+
+	for (unsigned int i = 0; !result && i < options->forward_count; i++) {
+		const struct host_forward *forward = &options->forwards[i];
+		/* The gateway's address comes with the TAP. */
+		bool is_present = forward->listen_be.s_addr != options->host_ip_be;
+		result = forward_check_one(forward, is_present, error, size);
+	}
+	return result;
 }

@@ -2,6 +2,7 @@
 /* Whether the host can give the ports of its forwards away. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "backend/options.h"
@@ -12,3 +13,7 @@
  * (size bytes) that names the port.
  */
 int forward_check(const struct options *options, char *error, size_t size);
+
+/* The same for one forward; `is_present`: its address must be the host's already. */
+int forward_check_one(
+	const struct host_forward *forward, bool is_present, char *error, size_t size);

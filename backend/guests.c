@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/high_fds.h"
 #include "backend/log.h"
 #include "backend/low_descriptors.h"
 #include "backend/options_change.h"
@@ -28,7 +29,11 @@ static int register_port(struct guests *guests, unsigned int index)
 		.worker_stats = &guests->stats->worker,
 	};
 
-	return vhost_port_init(&guests->ports[index], &config);
+	struct high_fds high;
+	high_fds_begin(&high);
+	int error = vhost_port_init(&guests->ports[index], &config);
+	high_fds_end(&high);
+	return error;
 }
 
 static int make_port(struct guests *guests, unsigned int index)

@@ -20,8 +20,7 @@
 #include "control/host/host_forward.h"
 #include "nat/nat.h"
 
-/* Behind the outside address, a forwarded port has the number that it has at the host. */
-static struct nat_forward forward_for_nat(const struct host_forward *forward)
+struct nat_forward nat_setup_forward(const struct host_forward *forward)
 {
 	return (struct nat_forward){
 		.inside_be = forward->to_be.s_addr,
@@ -40,7 +39,7 @@ static bool is_equal(const struct nat_forward *a, const struct nat_forward *b)
 static bool is_wanted(const struct dataplane_config *config, const struct nat_forward *forward)
 {
 	for (size_t i = 0; i < config->forward_count; i++) {
-		struct nat_forward wanted = forward_for_nat(&config->forwards[i]);
+		struct nat_forward wanted = nat_setup_forward(&config->forwards[i]);
 		if (is_equal(&wanted, forward))
 			return true;
 	}
@@ -49,7 +48,7 @@ static bool is_wanted(const struct dataplane_config *config, const struct nat_fo
 
 static int add_forward(struct nat *nat, const struct host_forward *forward)
 {
-	struct nat_forward wanted = forward_for_nat(forward);
+	struct nat_forward wanted = nat_setup_forward(forward);
 	char guest[INET_ADDRSTRLEN];
 	int error = nat_forward_add(nat, &wanted);
 
@@ -72,7 +71,7 @@ static int match_forwards(struct nat *nat, const struct dataplane_config *config
 		if (!is_wanted(config, &kept[i]))
 			nat_forward_remove(nat, &kept[i]);
 	for (size_t i = 0; i < config->forward_count; i++) {
-		struct nat_forward wanted = forward_for_nat(&config->forwards[i]);
+		struct nat_forward wanted = nat_setup_forward(&config->forwards[i]);
 		bool present = false;
 		for (uint32_t j = 0; j < count; j++)
 			present |= is_equal(&wanted, &kept[j]);

@@ -5,9 +5,15 @@
 #include <stdint.h>
 
 #include "backend/dataplane.h"
+#include "nat/nat.h"
 
+struct host_forward;
 struct nat;
 struct session_log;
+
+/* What the NAT is told of a forward: behind the outside address, a port has the number that it has
+ * at the host. */
+struct nat_forward nat_setup_forward(const struct host_forward *forward);
 
 /*
  * Makes the NAT that the options ask for out of the flow memory, or adopts what a former data plane

@@ -12,6 +12,7 @@
 
 #include <rte_vhost.h>
 
+#include "backend/listener.h"
 #include "backend/sigbus.h"
 #include "backend/vhost_connection.h"
 #include "backend/vhost_events.h"
@@ -343,6 +344,7 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 		.quiesce = config->quiesce,
 		.worker_stats = config->worker_stats,
 		.vid = -1,
+		.listen_fd = -1,
 		.offered = vhost_port_features(config->control_queue),
 	};
 	pthread_mutex_init(&port->lock, NULL);
@@ -370,6 +372,7 @@ int vhost_port_start(struct vhost_port *port)
 
 	if (rte_vhost_driver_start(port->path))
 		return -EADDRINUSE;
+	port->listen_fd = listener_find(port->path);
 	if (pipe == -EAGAIN)
 		pipe = vhost_events_find(before);
 	vhost_events_wake(pipe);
@@ -379,6 +382,8 @@ int vhost_port_start(struct vhost_port *port)
 void vhost_port_close(struct vhost_port *port)
 {
 	vhost_connection_close(port);
+	listener_shut(port->listen_fd);
+	port->listen_fd = -1;
 	pthread_mutex_lock(&port->lock);
 	park(port);
 	pthread_mutex_unlock(&port->lock);

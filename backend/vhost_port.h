@@ -83,7 +83,8 @@ struct vhost_port {
 	/* Control side. Hooks come from the library's thread, the end from ours: `lock` is held
 	 * inside each hook and never while the library is called to unregister. */
 	pthread_mutex_t lock;
-	bool closing; /* nothing is resumed any more */
+	bool closing;  /* nothing is resumed any more */
+	int listen_fd; /* the library's, while it listens; -1 before and after */
 	char path[UNIX_PATH_MAX];
 	struct quiesce *quiesce;
 	struct worker_stats *worker_stats;
@@ -102,7 +103,8 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 /* Binds and listens. 0 or -errno. */
 int vhost_port_start(struct vhost_port *port);
 
-/* Parks both rings for good: the worker will find none. Any thread but the library's. */
+/* Refuses connections and parks both rings for good: the worker will find none. Any thread but the
+ * library's. */
 void vhost_port_close(struct vhost_port *port);
 
 /* What control knows of a port. */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "backend/listener.h"
+
+static char directory[] = "/tmp/chnet-test-XXXXXX";
+static struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+static int setup(void **state)
+{
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/a", directory);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unlink(address.sun_path);
+	return rmdir(directory);
+}
+
+static int connect_to(int fd)
+{
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+}
+
+/* Connections that were accepted have the listener's name too, and are not meant. */
+static void test_found_and_shut(void **state)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_equal(listener_find(address.sun_path), -1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listener_find(address.sun_path), -1);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(listener_find(address.sun_path), fd);
+	assert_int_equal(connect_to(client), 0);
+	int accepted = accept(fd, NULL, NULL), lower = dup(accepted);
+	assert_true(dup2(accepted, fd + 100) >= 0);
+	assert_int_equal(listener_find(address.sun_path), fd);
+
+	/* As long as anybody has it, it would listen. */
+	int kept = dup(fd);
+	listener_shut(fd);
+	close(fd);
+	int late = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(connect_to(late), -ECONNREFUSED);
+	/* Those who are connected stay so. */
+	assert_int_equal(write(client, "x", 1), 1);
+	char byte;
+	assert_int_equal(read(accepted, &byte, 1), 1);
+	listener_shut(-1);
+	close(kept);
+	close(late);
+	close(lower);
+	close(fd + 100);
+	close(accepted);
+	close(client);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_found_and_shut),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
