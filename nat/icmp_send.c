@@ -35,16 +35,16 @@ static bool is_forbidden(const struct icmp_error *error)
 }
 
 /* A token bucket as a time; see guests_admit(). */
-static bool is_too_many(struct nat *nat)
+static bool is_too_many(struct nat *nat, enum icmp_budget budget)
 {
 	uint64_t burst_ns = ICMP_SEND_BURST * INTERVAL_NS;
-	uint64_t spent_ns = nat->icmp_spent_ns;
+	uint64_t spent_ns = nat->icmp_spent_ns[budget];
 
 	if (nat->now_ns > burst_ns && spent_ns < nat->now_ns - burst_ns)
 		spent_ns = nat->now_ns - burst_ns;
 	if (spent_ns + INTERVAL_NS > nat->now_ns)
 		return true;
-	nat->icmp_spent_ns = spent_ns + INTERVAL_NS;
+	nat->icmp_spent_ns[budget] = spent_ns + INTERVAL_NS;
 	return false;
 }
 
@@ -110,7 +110,7 @@ int icmp_send(struct nat *nat, const struct icmp_error *error)
 
 	if (is_forbidden(error))
 		return -EINVAL;
-	if (is_too_many(nat))
+	if (is_too_many(nat, error->budget))
 		return -EBUSY;
 	frame = outbox_new(&nat->outbox);
 	if (frame == OUTBOX_NONE)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * ICMP errors that the NAT itself sends (RFC 792, RFC 1812 4.3.2). They come out of nat_take().
- * No more than ICMP_SEND_BURST at once and ICMP_SEND_PER_SECOND in the long run; errors about
- * errors, later fragments, or to nobody in particular are never sent.
+ * No more than ICMP_SEND_BURST at once and ICMP_SEND_PER_SECOND in the long run, for each budget;
+ * errors about errors, later fragments, or to nobody in particular are never sent.
  */
 #pragma once
 
@@ -16,6 +16,13 @@
  * the head of a frame. */
 #define ICMP_SEND_QUOTE_MAX (PACKET_HEAD_CAPACITY - ETHERNET_HEADER_LENGTH - 20 - 8)
 
+/* Apart, so that a guest at its limit cannot use up what path MTU discovery needs. */
+enum icmp_budget {
+	ICMP_BUDGET_PATH,    /* about one packet and its path */
+	ICMP_BUDGET_REFUSED, /* about new sessions that were refused */
+};
+#define ICMP_BUDGET_COUNT (ICMP_BUDGET_REFUSED + 1)
+
 struct icmp_error {
 	uint8_t type;
 	uint8_t code;
@@ -24,6 +31,7 @@ struct icmp_error {
 	const uint8_t *about; /* the datagram, from its IPv4 header on; sent to its source */
 	uint16_t length; /* of what there is of it, bytes; at most ICMP_SEND_QUOTE_MAX is used */
 	enum nat_verdict verdict; /* where the error goes */
+	enum icmp_budget budget;  /* that it is sent from */
 };
 
 /* Makes the frame ready. 0, -EBUSY (too many), -ENOBUFS (no frame), -EINVAL (none may be sent). */

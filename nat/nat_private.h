@@ -15,6 +15,7 @@
 #include "nat/forward.h"
 #include "nat/fragment.h"
 #include "nat/guests.h"
+#include "nat/icmp_send.h"
 #include "nat/mapping.h"
 #include "nat/nat.h"
 #include "nat/outbox.h"
@@ -53,8 +54,8 @@ struct nat {
 	struct fragments fragments;
 	struct outbox outbox;
 	struct syn_hold syn_hold;
-	uint64_t icmp_spent_ns; /* see icmp_send.c */
-	uint16_t mss_max;	/* SYNs are lowered to it, when slow_events says so */
+	uint64_t icmp_spent_ns[ICMP_BUDGET_COUNT]; /* see icmp_send.c */
+	uint16_t mss_max; /* SYNs are lowered to it, when slow_events says so */
 	bool moved; /* the alias has changed: sessions may name a former one until they are swept */
 	struct nat_counters own_counters;
 };

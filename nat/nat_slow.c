@@ -8,6 +8,7 @@
 #include "nat/flows.h"
 #include "nat/fragment.h"
 #include "nat/icmp_error.h"
+#include "nat/icmp_send.h"
 #include "nat/mtu.h"
 
 /* Why a mapping or session could not be had, as the counters name it. */
@@ -83,6 +84,33 @@ static int open_out(struct nat *nat, const struct flow_key *key, enum tcp_event 
 	return 0;
 }
 
+/*
+ * Refuses what would open a session. The guest is told (RFC 5508, REQ-8) when there is no room for
+ * it; not when it is merely too fast, since an error ends a connection that the next SYN of the
+ * same would open.
+ */
+static enum nat_verdict refuse_session(
+	struct nat *nat, struct packet *p, const struct flow_key *key, enum nat_drop reason)
+{
+	uint16_t available = (uint16_t)(p->head_length - p->l3_offset);
+	const struct icmp_error error = {
+		.type = ICMP_DEST_UNREACH,
+		.code = ICMP_PKT_FILTERED,
+		.source_be = nat->config.gateway_be,
+		.about = p->head + p->l3_offset,
+		.length = available < p->l3_length ? available : (uint16_t)p->l3_length,
+		.verdict = NAT_VERDICT_INSIDE,
+		.budget = ICMP_BUDGET_REFUSED,
+	};
+	bool is_full = reason == NAT_DROP_GUEST_LIMIT || reason == NAT_DROP_TABLE_FULL ||
+		       reason == NAT_DROP_PORTS_EXHAUSTED || reason == NAT_DROP_PROTOCOL_BUSY;
+
+	/* No frame or too many: the counter tells. */
+	if (is_full && error.source_be != 0 && flow_local(key) != error.source_be)
+		(void)icmp_send(nat, &error);
+	return nat_refuse(nat, p, reason);
+}
+
 enum nat_verdict nat_slow_session_out(
 	struct nat *nat, struct packet *p, const struct flow_key *key, enum tcp_event event)
 {
@@ -92,7 +120,7 @@ enum nat_verdict nat_slow_session_out(
 	bool too_long;
 
 	if (record == SESSION_NONE && open_out(nat, key, event, &record, &reason) < 0)
-		return nat_refuse(nat, p, reason);
+		return refuse_session(nat, p, key, reason);
 	s = &nat->sessions.records[record];
 	/* The guest takes part in what was opened from outside; a reset does not count. */
 	if (event != TCP_EVENT_RST)

@@ -6,12 +6,13 @@ The path that a test judges, and the two ends that it judges from.
 
 Near, the guest's end, and Far, the judge's end, send and take whole IPv4 packets that scapy made or
 reads, so checksums are judged by a second implementation. Behind Far stand remotes (198.51.100.x)
-that no kernel owns: nobody but the test answers. There are two places for Far:
+that no kernel owns: nobody but the test answers. There are three places for Far:
 
     Path()              in `world`, with --outside-ports: what the world sees is what our NAT did,
                         since the host keeps no state and changes nothing but the outside address
     Path(place="tap")   on the host's side of the TAP, for what the host's kernel would hide (it
                         puts fragments in order) or do itself (TTL, its own ICMP errors)
+    Path(place="masquerade")  in `world`, behind the host's own NAT: what most users have
 
 A packet is known again behind the NAT by its IPv4 identification, which each gets anew. That one
 does *not* arrive is shown by a fence: a round trip through the same rings and queues behind it.
@@ -35,6 +36,9 @@ from scapy.packet import Raw
 from scapy.utils import checksum
 
 CLOCK = lab.BIN.parent / "tests/conformance/clock.so"
+# Where Far stands when nothing is said, and where when the host must stand between.
+PLACE, HOSTS = "world", ("world", "masquerade")
+REMOTES = "198.51.100.0/24"
 REMOTE, REMOTE2 = "198.51.100.10", "198.51.100.11"
 # Inside the LAN, as the world never sees it with --outside-ports.
 NAT_ADDRESS = "172.16.0.254"
@@ -113,9 +117,9 @@ class Near(End):
         self.address, self.mac = self.guest.address, self.guest.mac
         self.vnet = []
         self.gateway_mac = None
-        self.gateway_mac = self._ask(GATEWAY)
+        self.gateway_mac = self.ask(GATEWAY)
 
-    def _ask(self, target):
+    def ask(self, target):
         """The MAC of an address of the LAN."""
         self.guest.send(bytes(Ether(src=self.mac, dst="ff:ff:ff:ff:ff:ff") /
                               ARP(op=1, hwsrc=self.mac, psrc=self.address, pdst=target)))
@@ -191,7 +195,7 @@ class Path:
 
     open_now = None
 
-    def __init__(self, *options, place="tap", guests=2, ports=(LOW, HIGH), offloads=False):
+    def __init__(self, *options, place=PLACE, guests=2, ports=(LOW, HIGH), offloads=False):
         if Path.open_now:
             Path.open_now.close()
         self.place, self.low, self.high = place, *ports
@@ -207,21 +211,23 @@ class Path:
         self.clock = Clock()
         if self.place == "world":
             options = ("--outside-ports", f"{self.low}-{self.high}", *options)
-            # Checksums and segments are finished before the judge sees them.
-            lab.run("ethtool", "-K", "outside", "tx", "off", "tso", "off", "gso", "off",
-                    namespace="host")
         else:
-            self.low, self.high = 1024, 65535
+            self.low, self.high = 1, 65535
+        # Checksums and segments are finished before the judge sees them.
+        lab.run("ethtool", "-K", "outside", "tx", "off", "tso", "off", "gso", "off",
+                namespace="host")
         self.vhost = Vhost(*sockets(guests), *options, env=self.clock.environment())
         self.vhost.ready()
         for index in range(guests):
             self.near.append(Near(index, offloads))
-        if self.place == "world":
+        if self.place == "tap":
+            # The judge has its copy; what the host does behind it must not change that.
+            lab.run("ip", "-n", "host", "route", "replace", "blackhole", REMOTES)
+            self.outside = NAT_ADDRESS
+            self.far = Far("host", "tap0", self.near[0].ask(NAT_ADDRESS))
+        else:
             self.outside = lab.HOST_OUTSIDE
             self.far = Far("world", "inside", link_address("host", "outside"))
-        else:
-            self.outside = NAT_ADDRESS
-            self.far = Far("host", "tap0", self.near[0]._ask(NAT_ADDRESS))
         self.fence()
 
     def close(self):
@@ -229,6 +235,8 @@ class Path:
             near.guest.close()
         if self.far:
             self.far.close()
+        if self.place == "tap":
+            lab.run("ip", "-n", "host", "route", "delete", "blackhole", REMOTES, check=False)
         if self.vhost:
             self.vhost.kill()
         Path.open_now = None
@@ -236,6 +244,12 @@ class Path:
     def forward(self, seconds):
         """Moves the program's clock."""
         self.clock.forward(seconds)
+
+    def sweep(self, seconds, guest=1):
+        """Moves the clock so far, and past a round of the sweep, which gives room back."""
+        self.forward(seconds + 9)
+        self.fence(guest)
+        self.fence(guest)
 
     def restart(self):
         """kill -9 of the data plane; the next one has the guests when this returns."""
@@ -263,7 +277,7 @@ class Path:
     def dropped(self, name):
         """How often any port dropped for that reason."""
         return sum(value for key, value in self.counters().items()
-                   if key.endswith(f".drop.{name}"))
+                   if key.endswith(f".drop.{name}") and not key.startswith("nat."))
 
     # ---- there and back --------------------------------------------------------------------
 
@@ -348,7 +362,31 @@ def sound(packet):
         right = right and checksum(body) == 0
     elif packet.proto == 6 or (packet.proto == 17 and body[6:8] != b"\0\0"):
         right = right and in4_chksum(packet.proto, packet, body) == 0
-    lab.expect(right, f"a checksum of {packet.summary()} is wrong: {data.hex()}")
+    lab.expect(right, f"a checksum of {packet.summary()} is wrong: {data[:80].hex()}")
+
+
+def fragments(packet, *cuts):
+    """The packet cut at these bytes of its data (multiples of 8), in order."""
+    data = bytes(packet.payload)
+    ends = [*cuts, len(data)]
+    return [IP(bytes(IP(src=packet.src, dst=packet.dst, id=packet.id, proto=packet.proto,
+                        flags="MF" if end < len(data) else 0, frag=start // 8) / data[start:end]))
+            for start, end in zip([0, *cuts], ends)]
+
+
+def assemble(end, wanted, what):
+    """Takes fragments for which wanted() is true until they make a whole; returns that packet."""
+    data, length, last = {}, None, None
+    while length is None or sum(map(len, data.values())) < length:
+        piece = end.expect(lambda got: (got.frag or "MF" in got.flags) and wanted(got), what)
+        lab.expect(checksum(bytes(piece)[:20]) == 0, "an IPv4 header's checksum is wrong")
+        lab.expect(last is None or piece.id == last.id, f"{what}: another identification")
+        last = piece
+        data[piece.frag * 8] = bytes(piece.payload)
+        if "MF" not in piece.flags:
+            length = piece.frag * 8 + len(piece.payload)
+    return IP(bytes(IP(src=last.src, dst=last.dst, id=last.id, proto=last.proto, ttl=last.ttl) /
+                    b"".join(data[at] for at in sorted(data))))
 
 
 def embedded(error):
@@ -372,3 +410,12 @@ def path(*options, **more):
     made = Path(*options, **more)
     made.key = key
     return made
+
+
+def behind_the_host(what):
+    """Registers a test that is given each place with the host's kernel between NAT and judge."""
+    def register(function):
+        for place in HOSTS:
+            lab.test(f"{what} ({place})")(lambda place=place: function(place))
+        return function
+    return register

@@ -57,6 +57,7 @@ def filtering():
     # The neighbour has now spoken to that address.
     first = p.made_out(UDP(sport=45004, dport=ports[0]), p.outside, 1)
     p.near[1].send(first)
+    p.fence(1)
     _across(p, UDP(sport=45004, dport=ports[1]))
 
 

@@ -4,8 +4,7 @@
 import lab
 from path import (ICMP, IP, REMOTE, TCP, UDP, Raw, about, embedded, number, path, same, sound)
 
-from scapy.layers.inet import IPOption_NOP
-from scapy.layers.inet import IPOption_RR
+from scapy.layers.inet import IPOption_NOP, IPOption_RR
 
 ROUTER = "192.0.2.77"
 
@@ -45,8 +44,9 @@ def errors_in():
         sent = p.made_out(_l4(kind, 45000))
         p.near[0].send(sent)
         seen = p.far.expect(same(sent), kind)
-        for icmp in (ICMP(type=3, code=1), ICMP(type=3, code=3), ICMP(type=3, code=4, nexthopmtu=1400),
-                     ICMP(type=11, code=0), ICMP(type=12, code=0, ptr=9)):
+        for icmp in (ICMP(type=3, code=1), ICMP(type=3, code=3),
+                     ICMP(type=3, code=4, nexthopmtu=1400), ICMP(type=11, code=0),
+                     ICMP(type=12, code=0, ptr=9)):
             got = _judge_in(p, sent, seen, icmp)
             lab.expect(bytes(got[ICMP])[4:8] == bytes(icmp)[4:8], "pointer or MTU changed (REQ-4b)")
 
@@ -122,7 +122,7 @@ def transport():
 def extensions():
     p = path()
     seen = p.out(_l4("udp", 45007))
-    tail = bytes(128 - len(bytes(seen))) + bytes.fromhex("2000dfff") + bytes.fromhex("00080101deadbeef")
+    tail = bytes(128 - len(bytes(seen))) + bytes.fromhex("2000dfff" "00080101deadbeef")
     packet = IP(src=ROUTER, dst=p.outside, id=number()) / ICMP(type=11, code=0, length=32) / (
         bytes(seen) + tail)
     p.far.send(packet)
@@ -139,8 +139,7 @@ def errors_out():
                        ("icmp", lambda port: ICMP(type=0, id=port) / Raw(b"in"))):
         p.out(_l4(kind, 45008), guest=1)
         seen = p.out(_l4(kind, 45008))
-        sent = p.made_back(back(seen.id if kind == "" else
-                                (seen[ICMP].id if kind == "icmp" else seen.sport)))
+        sent = p.made_back(back(seen[ICMP].id if kind == "icmp" else seen.sport))
         p.far.send(sent)
         got = p.near[0].expect(same(sent), kind)
         p.near[0].send(IP(src=p.near[0].address, dst=REMOTE, id=number()) /

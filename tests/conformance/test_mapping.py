@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Mappings and outside ports: RFC 4787 section 4, RFC 5382 section 4, RFC 5508 section 3, RFC 6056."""
 import lab
-from path import ICMP, IP, REMOTE, REMOTE2, TCP, UDP, Raw, path, sound
+from path import ICMP, REMOTE, REMOTE2, TCP, UDP, Raw, path, sound
 
 SYN = "S"
 

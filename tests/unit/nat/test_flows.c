@@ -49,6 +49,52 @@ static void sessions_of_a_guest(void **state)
 	fixture_fini(&f);
 }
 
+/* RFC 5508 REQ-8: whom there is no room for is told; the host itself and remotes are not. */
+static void refusals_are_told(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct packet p, *told;
+	enum nat_verdict verdict;
+	struct fixture f;
+
+	config.sessions_per_guest = 1;
+	config.filter = NAT_FILTER_ENDPOINT_INDEPENDENT;
+	fixture_init(&f, &config);
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 1), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	assert_dropped(
+		&f, udp_out(&f, &p, END(GUEST, 2), END(REMOTE, 2000)), &p, NAT_DROP_GUEST_LIMIT);
+	assert_int_equal(nat_take(f.nat, &told, &verdict, 1), 1);
+	assert_int_equal(verdict, NAT_VERDICT_INSIDE);
+	assert_checksums(told);
+	assert_string_equal(source_of(told).address, GATEWAY);
+	assert_string_equal(destination_of(told).address, GUEST);
+	assert_int_equal(told->head[told->l4_offset], 3);
+	assert_int_equal(told->head[told->l4_offset + 1], 13);
+	assert_memory_equal(told->head + told->l4_offset + 8, p.head + p.l3_offset, p.l3_length);
+
+	assert_dropped(
+		&f, udp_in(&f, &p, END(REMOTE2, 1), END(OUTSIDE, 1)), &p, NAT_DROP_GUEST_LIMIT);
+	assert_int_equal(nat_take(f.nat, &told, &verdict, 1), 0);
+	fixture_fini(&f);
+}
+
+/* A guest that is merely too fast may try again, and an error would end its connection. */
+static void haste_is_not_told(void **state)
+{
+	struct nat_config config = fixture_config();
+	enum nat_verdict verdict;
+	struct packet p, *told;
+	struct fixture f;
+
+	config.new_sessions_per_guest = 1;
+	fixture_init(&f, &config);
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 1), END(REMOTE, 2000)), NAT_VERDICT_WORLD);
+	assert_dropped(
+		&f, udp_out(&f, &p, END(GUEST, 2), END(REMOTE, 2000)), &p, NAT_DROP_GUEST_RATE);
+	assert_int_equal(nat_take(f.nat, &told, &verdict, 1), 0);
+	fixture_fini(&f);
+}
+
 /* Opens sessions, one for each remote port, until one is refused; returns how many. */
 static uint32_t open_many(struct fixture *f, const char *guest)
 {
@@ -276,6 +322,8 @@ static void connections_are_picked_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refusals_are_told),
+		cmocka_unit_test(haste_is_not_told),
 		cmocka_unit_test(sessions_of_a_guest),
 		cmocka_unit_test(fair_share_of_sessions),
 		cmocka_unit_test(fair_share_of_ports),

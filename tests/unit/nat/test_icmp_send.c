@@ -24,7 +24,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int send_about(struct fixture *f, const struct packet *p, uint16_t length)
+static int send_from(
+	struct fixture *f, const struct packet *p, uint16_t length, enum icmp_budget budget)
 {
 	const struct icmp_error error = {
 		.type = 3,
@@ -34,9 +35,15 @@ static int send_about(struct fixture *f, const struct packet *p, uint16_t length
 		.about = p->head + p->l3_offset,
 		.length = length,
 		.verdict = NAT_VERDICT_INSIDE,
+		.budget = budget,
 	};
 
 	return icmp_send(f->nat, &error);
+}
+
+static int send_about(struct fixture *f, const struct packet *p, uint16_t length)
+{
+	return send_from(f, p, length, ICMP_BUDGET_PATH);
 }
 
 static void fields(void **state)
@@ -123,12 +130,23 @@ static void rate_is_limited(void **state)
 	assert_int_equal(nat_counters(f->nat)->icmp_sent, sent + ICMP_SEND_BURST);
 }
 
+static void budgets_are_apart(void **state)
+{
+	struct fixture *f = *state;
+	struct packet about;
+
+	make_udp(&about, END(GUEST, 1), END(REMOTE, 2), 20);
+	assert_int_equal(send_many(f, &about), ICMP_SEND_BURST);
+	assert_int_equal(send_from(f, &about, 48, ICMP_BUDGET_REFUSED), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(none_about_these, setup, teardown),
 		cmocka_unit_test_setup_teardown(rate_is_limited, setup, teardown),
+		cmocka_unit_test_setup_teardown(budgets_are_apart, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("icmp_send", tests, NULL, NULL);
