@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The log of sessions (--log-sessions; RFC 6888, REQ-12).
+ * The log of sessions (--log-sessions; RFC 6888, section 4).
  *
  * A worker may not write: it puts each session that comes or goes into a ring in memory, and the
  * data plane's main thread empties that a few times a second and writes the lines. One thread puts,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * IPv4 fragments, in both directions and in any order (RFC 4787, REQ-14; RFC 6888, REQ-11).
+ * IPv4 fragments, in both directions and in any order (RFC 4787, REQ-14).
  *
  * Only the first fragment of a datagram has ports. It is translated like a whole packet, and its
  * session is remembered under (source, destination, identification, protocol) for those behind it,

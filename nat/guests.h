@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What one guest may take (RFC 6888, REQ-4): a fair share of what all use, sessions at a time, and
- * new sessions a second, as a token bucket that holds one second's worth. Indexed by the host part
- * of the inside address. Derived from the sessions; private memory.
+ * What one guest may take (RFC 6888, REQ-4 and REQ-5): a fair share of what all use, sessions at a
+ * time, and new sessions a second, as a token bucket that holds one second's worth. Indexed by the
+ * host part of the inside address. Derived from the sessions; private memory.
  */
 #pragma once
 

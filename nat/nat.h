@@ -96,7 +96,7 @@ enum nat_log_event {
 	NAT_LOG_DELETE,
 };
 
-/* A session as the log sees it (RFC 6888, REQ-12); addresses and ports in network byte order. */
+/* A session as the log sees it (RFC 6888, section 4); addresses and ports in network byte order. */
 struct nat_log {
 	enum nat_log_event event;
 	uint8_t protocol; /* IPv4 protocol number */

@@ -62,13 +62,15 @@ def told():
     p.far.refuse(same(packet), "what was refused")
 
 
-@lab.test("rfc6888_req_11_full_table: new ones are refused, counted and told; live ones go on (11d)")
+@lab.test("rfc6888_req_11_full_table: new ones are refused, counted, told and logged; live ones "
+          "go on (11d)")
 def full():
     p = path("--sessions", "1024", "--sessions-per-guest", "0", "--new-sessions-per-guest", "0")
     outside = p.udp(45000, guest=1)
     opened = _open(p, 2000, 41000)
     # One guest alone gets 8/9 of what there is (nat/guests.h).
     lab.expect(800 <= opened < 1024, f"{opened} sessions of 1024")
+    p.vhost.wait_line("the NAT refused packets of new sessions")
     dropped = p.dropped("nat_guest_limit") + p.dropped("nat_table_full")
     lab.expect(dropped >= 2000 - opened, f"{p.counters()}")
     p.udp_back(outside, 45000, guest=1)

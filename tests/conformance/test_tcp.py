@@ -143,7 +143,7 @@ def flood():
     errors = 0
     while p.far.take(lambda got: ICMP in got and got.dst == "198.51.100.98", 0.2):
         errors += 1
-    lab.expect(errors <= 1024, f"{errors} answers to a flood")
+    lab.expect(1 <= errors <= 64, f"{errors} answers to a flood")
     _out(p, 45008, "A", 2, 501)
     _in(p, port, 45008, "PA", 501, 2, b"alive")
 

@@ -210,7 +210,7 @@ static void new_sessions_of_a_guest(void **state)
 	fixture_fini(&f);
 }
 
-/* RFC 6888 REQ-12. */
+/* RFC 6888, section 4. */
 static void log_lines(void **state)
 {
 	static struct lines lines;
