@@ -26,8 +26,7 @@ static int compare(const void *left, const void *right)
 	return *(const int *)left - *(const int *)right;
 }
 
-/* Closes every descriptor but `kept`, which is sorted in place. */
-static int close_others(int kept[], size_t count)
+int child_close_others(int kept[], size_t count)
 {
 	unsigned int next = 0;
 
@@ -65,11 +64,10 @@ static int keep_only_ours(const struct child_config *config, int ready_fd)
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		return -errno;
-	return close_others(kept, count);
+	return child_close_others(kept, count);
 }
 
-/* A guest costs about twenty descriptors: memory regions, rings, connection. */
-static void raise_descriptor_limit(void)
+void child_raise_descriptor_limit(void)
 {
 	struct rlimit limit;
 
@@ -93,7 +91,8 @@ static int live(const struct child_config *config, pid_t monitor, int ready_fd)
 	const char *step = "close the monitor's descriptors";
 
 	prctl(PR_SET_NAME, "chnet-dataplane", 0, 0, 0);
-	raise_descriptor_limit();
+	/* A guest costs about twenty: memory regions, rings, connection. */
+	child_raise_descriptor_limit();
 	int error = keep_only_ours(config, ready_fd);
 	if (!error)
 		error = sandbox_enter(&sandbox, &step);

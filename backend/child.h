@@ -30,5 +30,12 @@ struct child_config {
  */
 int child_start(const struct child_config *config, pid_t *ret_pid, int *ret_ready_fd);
 
+/* For children of any kind: closes every descriptor but `kept`, which is sorted in place. 0 or a
+ * negative errno. */
+int child_close_others(int kept[], size_t count);
+
+/* As many descriptors as the process may have. */
+void child_raise_descriptor_limit(void);
+
 /* How a process ended, from waitpid()'s status: "was killed by signal 9 (Killed)". */
 const char *child_describe(int status, char text[CHILD_TEXT_CAPACITY]);

@@ -148,15 +148,6 @@ static int add_nat(struct dataplane *dp)
 	return nat_setup_new(config, dp->session_log, worker_clock_ns(), &dp->worker->nat);
 }
 
-/* The DNS server that guests are told: the set-up guide's. */
-#define DNS_SERVER 0x01010101
-
-static int add_dhcp(struct dataplane *dp)
-{
-	return worker_serve_dhcp(dp->worker, dp->config->leases,
-		dp->worker->network.has_uplink ? htobe32(DNS_SERVER) : 0);
-}
-
 static int build(struct dataplane *dp)
 {
 	const struct dataplane_config *config = dp->config;
@@ -177,7 +168,7 @@ static int build(struct dataplane *dp)
 	if (!error && network.outside_be && network.has_uplink)
 		error = add_nat(dp);
 	if (!error && config->leases)
-		error = add_dhcp(dp);
+		error = worker_serve_dhcp(dp->worker, config->leases, config->dns_be);
 	if (!error)
 		error = guests_new(
 			config->options, &dp->quiesce, config->stats, dp->worker, &dp->guests);

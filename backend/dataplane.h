@@ -42,6 +42,7 @@ struct dataplane_config {
 	int control_fd;		   /* to the monitor (control_message.h), or -1 */
 	uint64_t started_ns;	   /* when the network was, CLOCK_MONOTONIC */
 	uint64_t restarts;	   /* data planes before this one */
+	uint32_t dns_be;	   /* the DNS server that guests are told; 0: none */
 	struct dhcp_table *leases; /* MAP_SHARED, as the last data plane left it; NULL without */
 	struct stats *stats; /* MAP_SHARED; counters go on where the last data plane stopped */
 	int ready_fd; /* write one byte when guests can connect to every socket, then close */

@@ -39,6 +39,7 @@
 
 #include "backend/change.h"
 #include "backend/child.h"
+#include "backend/dns_child.h"
 #include "backend/foundation.h"
 #include "backend/log.h"
 #include "backend/restart.h"
@@ -60,6 +61,8 @@ struct monitor {
 	struct options options; /* of the network as it is now; changed through the API */
 	struct change change;
 	struct foundation foundation;
+	struct dns_child dns;
+	uint32_t dns_be; /* the DNS server that guests are told, network byte order; 0: none */
 	struct restart restart;
 	enum monitor_state state;
 	bool was_ready;	     /* some data plane was; the world knows */
@@ -118,6 +121,7 @@ static int start_child(struct monitor *monitor)
 				.way_out = foundation->way_out.address,
 				.forwards = monitor->options.forwards,
 				.forward_count = monitor->options.forward_count,
+				.dns_be = monitor->dns_be,
 				.leases = foundation->leases.address,
 				.stats = foundation->stats.address,
 			},
@@ -276,6 +280,7 @@ static void on_child(struct monitor *monitor)
 {
 	int status;
 
+	dns_child_reap(&monitor->dns, now_ns());
 	if (monitor->state == MONITOR_DONE || waitpid(monitor->child, &status, WNOHANG) <= 0)
 		return;
 	on_death(monitor, status);
@@ -433,9 +438,11 @@ int monitor_run(const struct monitor_config *config)
 	}
 	monitor.change =
 		(struct change){.options = &monitor.options, .foundation = &monitor.foundation};
+	dns_child_start(&monitor.dns, &monitor.foundation, config->options, &monitor.dns_be);
 	error = start_child(&monitor);
 	if (!error)
 		loop(&monitor);
+	dns_child_stop(&monitor.dns);
 	foundation_fini(&monitor.foundation);
 out:
 	if (monitor.signal_fd >= 0)

@@ -91,14 +91,24 @@ static int parse_host_ip(struct options_parser *parser, const char *value)
 	return 0;
 }
 
-static int parse_dhcp(struct options_parser *parser, const char *value)
+static int parse_switch(struct options_parser *parser, const char *value, bool *ret_on)
 {
 	int on;
 
 	if (options_read_word(options_switch, value, &on) < 0)
 		return options_refuse(parser, "'%s' is neither on nor off", value);
-	parser->options->dhcp = on;
+	*ret_on = on;
 	return 0;
+}
+
+static int parse_dhcp(struct options_parser *parser, const char *value)
+{
+	return parse_switch(parser, value, &parser->options->dhcp);
+}
+
+static int parse_dns(struct options_parser *parser, const char *value)
+{
+	return parse_switch(parser, value, &parser->options->dns);
 }
 
 static int parse_name(struct options_parser *parser, const char *value)
@@ -203,6 +213,8 @@ static const struct {
 		"unwanted SYN is answered",
 		OPTIONS_RUN, options_timeout_parse, NEEDS_NAT},
 	{"--dhcp", "on|off", NULL, "give guests that ask an address [on]", OPTIONS_RUN, parse_dhcp,
+		0},
+	{"--dns", "on|off", NULL, "serve DNS to guests at the gateway [on]", OPTIONS_RUN, parse_dns,
 		0},
 	{"--sessions", "N", NULL, "room for N sessions in the user-space NAT [262144]", OPTIONS_RUN,
 		options_sessions_parse, 0},
@@ -389,6 +401,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 		.uplink = OPTIONS_UPLINK_TAP,
 		.nat = OPTIONS_NAT_USER,
 		.dhcp = true,
+		.dns = true,
 		.tap = "tap0",
 		.host_ip_be = htonl(0xac100001), /* 172.16.0.1 */
 		.prefix = 24,

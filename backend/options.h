@@ -74,6 +74,7 @@ struct options {
 	uint32_t outside_be; /* NAT's own address: the LAN's highest host address that is not the
 			      * gateway's; 0 with OPTIONS_NAT_KERNEL, which has none */
 	bool dhcp;	     /* serve DHCP to the guests */
+	bool dns;	     /* serve DNS to the guests, with an uplink */
 	uint32_t sessions;   /* capacity of the NAT's session table */
 	uint32_t sessions_per_guest;	 /* at a time; 0: a fair share of them */
 	uint32_t new_sessions_per_guest; /* a second; 0: no limit */

@@ -79,7 +79,9 @@ static int restrict_files(const struct sandbox_config *config)
 
 static int filter(const struct sandbox_config *config)
 {
-	return sandbox_has_filters() ? sandbox_filter_wide() : 0;
+	if (!sandbox_has_filters())
+		return 0;
+	return config->resolver ? sandbox_filter_resolver() : sandbox_filter_wide();
 }
 
 static const struct {

@@ -34,6 +34,7 @@ struct sandbox_config {
 	gid_t gid;
 	const char *const *directories; /* where sockets may be made */
 	unsigned int directory_count;
+	bool resolver; /* for the DNS server: its filter in place of the wide one */
 };
 
 /*

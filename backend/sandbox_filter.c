@@ -308,6 +308,56 @@ static const struct rule worker[] = {
 	FAIL(ioctl, ENOTTY),
 };
 
+/* The DNS server: reads files, talks to the Internet, and nothing else. */
+static const struct rule resolver[] = {
+	ALLOW(read),
+	ALLOW(write),
+	ALLOW(close),
+	ALLOW(lseek),
+	ALLOW(open),
+	ALLOW(openat),
+	ALLOW(stat),
+	ALLOW(fstat),
+	ALLOW(newfstatat),
+	ALLOW(statx),
+	WHEN(ioctl, 1, WHOLE, TCGETS),
+	WHEN(ioctl, 1, WHOLE, SIOCGIFINDEX),
+	WHEN(socket, 0, WHOLE, AF_INET),
+	WHEN(socket, 0, WHOLE, AF_INET6),
+	FAIL_WHEN(socket, EAFNOSUPPORT, 0, WHOLE, AF_UNIX),
+	ALLOW(connect),
+	ALLOW(accept4),
+	ALLOW(recvfrom),
+	ALLOW(sendto),
+	ALLOW(recvmsg),
+	ALLOW(sendmsg),
+	ALLOW(epoll_create1),
+	ALLOW(epoll_ctl),
+	ALLOW(epoll_wait),
+	ALLOW(epoll_pwait),
+	WHEN(mmap, 2, PROT_EXEC, 0),
+	WHEN(mprotect, 2, PROT_EXEC, 0),
+	ALLOW(munmap),
+	ALLOW(mremap),
+	ALLOW(madvise),
+	ALLOW(brk),
+	ALLOW(futex),
+	ALLOW(getrandom),
+	ALLOW(clock_gettime),
+	ALLOW(getrlimit),
+	WHEN(prlimit64, 0, INT, 0),
+	ALLOW(rt_sigaction),
+	ALLOW(rt_sigprocmask),
+	ALLOW(rt_sigreturn),
+	ALLOW(gettid),
+	ALLOW(getpid),
+	OWN(tgkill, 0),
+	ALLOW(exit),
+	ALLOW(exit_group),
+	ALLOW(restart_syscall),
+	WHEN(prctl, 0, INT, PR_SET_VMA),
+};
+
 static int add_rule(scmp_filter_ctx context, const struct rule *rule)
 {
 	uint32_t action = rule->error ? SCMP_ACT_ERRNO(rule->error) : SCMP_ACT_ALLOW;
@@ -364,4 +414,10 @@ int sandbox_filter_settle(void)
 int sandbox_filter_worker(void)
 {
 	return install(SCMP_ACT_KILL_PROCESS, worker, sizeof(worker) / sizeof(worker[0]), false);
+}
+
+int sandbox_filter_resolver(void)
+{
+	return install(
+		SCMP_ACT_KILL_PROCESS, resolver, sizeof(resolver) / sizeof(resolver[0]), false);
 }

@@ -10,3 +10,6 @@ int sandbox_filter_settle(void);
 
 /* On top of the others, for the calling thread. */
 int sandbox_filter_worker(void);
+
+/* In place of the wide one, for the DNS server. */
+int sandbox_filter_resolver(void);

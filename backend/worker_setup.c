@@ -112,6 +112,20 @@ void worker_add_port(struct worker *worker, struct port *port)
 		worker->guest_count = (uint16_t)(port->index + 1);
 }
 
+/* What the DHCP server knows of a port, and tells its readers. */
+static void set_dhcp_port(struct worker *worker, uint16_t port, const struct dhcp_port *told)
+{
+	if (!worker->dhcp)
+		return;
+	worker->dhcp->lan.ports[port] = *told;
+	worker->dhcp->table->ports[port] = *told;
+}
+
+static struct dhcp_port get_dhcp_port(const struct worker *worker, uint16_t port)
+{
+	return worker->dhcp ? worker->dhcp->lan.ports[port] : (struct dhcp_port){0};
+}
+
 /* Gives up what a port is bound to. */
 static void unbind(struct worker *worker, uint16_t port)
 {
@@ -122,8 +136,7 @@ static void unbind(struct worker *worker, uint16_t port)
 	if (binding->mac[port])
 		l2_release(worker->l2, binding->mac[port]);
 	binding_set(binding, port, 0, 0);
-	if (worker->dhcp)
-		worker->dhcp->lan.ports[port] = (struct dhcp_port){0};
+	set_dhcp_port(worker, port, &(struct dhcp_port){0});
 }
 
 int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, uint32_t ip_be)
@@ -136,10 +149,12 @@ int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, u
 		error = l2_reserve(worker->l2, address, port);
 	if (!error && mac && ip_be)
 		error = neighbour_set_static(worker->neighbour, ip_be, address, port);
+	struct dhcp_port told = get_dhcp_port(worker, port);
+	told.ip_be = ip_be;
 	if (error)
 		unbind(worker, port);
-	else if (worker->dhcp)
-		worker->dhcp->lan.ports[port].ip_be = ip_be;
+	else
+		set_dhcp_port(worker, port, &told);
 	return error;
 }
 
@@ -186,7 +201,8 @@ int worker_serve_dhcp(struct worker *worker, struct dhcp_table *table, uint32_t 
 
 void worker_name_port(struct worker *worker, uint16_t port, const char *name)
 {
-	if (worker->dhcp)
-		snprintf(worker->dhcp->lan.ports[port].name,
-			sizeof(worker->dhcp->lan.ports[port].name), "%s", name);
+	struct dhcp_port told = get_dhcp_port(worker, port);
+
+	snprintf(told.name, sizeof(told.name), "%s", name);
+	set_dhcp_port(worker, port, &told);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Changes with the layout of struct dhcp_table. */
-#define LAYOUT (UINT64_C(0x63686e6574646801) ^ sizeof(struct dhcp_table))
+#define LAYOUT (UINT64_C(0x63686e6574646802) ^ sizeof(struct dhcp_table))
 /* The address plan's first guest: its number on the LAN, and the last bytes of its MAC. */
 #define PLAN_HOST 2
 #define PLAN_MAC 0x123456
@@ -154,6 +154,7 @@ void dhcp_table_adopt(struct dhcp_table *table, const struct dhcp_lan *lan)
 	if (table->layout != LAYOUT)
 		memset(table, 0, sizeof(*table));
 	table->layout = LAYOUT;
+	memcpy(table->ports, lan->ports, sizeof(table->ports));
 	for (unsigned int i = 0; i < DHCP_LEASES_MAX; i++) {
 		struct dhcp_lease *lease = &table->leases[i];
 		if (lease->state == DHCP_STATE_FREE && lease->sequence % 2 == 0)

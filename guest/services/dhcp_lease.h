@@ -66,16 +66,17 @@ struct dhcp_lease {
 };
 _Static_assert(sizeof(struct dhcp_lease) == 24 + DHCP_NAME_CAPACITY, "no padding");
 
-/* In shared memory; all zero at first. */
-struct dhcp_table {
-	uint64_t layout; /* tells this version of the table from others; 0: new */
-	struct dhcp_lease leases[DHCP_LEASES_MAX];
-};
-
 /* What a port was told on the command line. */
 struct dhcp_port {
 	uint32_t ip_be;		       /* ip=, network byte order; 0: any */
 	char name[DHCP_NAME_CAPACITY]; /* hostname=; "": what the guest calls itself */
+};
+
+/* In shared memory; all zero at first. */
+struct dhcp_table {
+	uint64_t layout; /* tells this version of the table from others; 0: new */
+	struct dhcp_lease leases[DHCP_LEASES_MAX];
+	struct dhcp_port ports[DHCP_PORTS_MAX]; /* dhcp_lan.ports, for readers (dns_names.h) */
 };
 
 /* The LAN that addresses are taken from. */

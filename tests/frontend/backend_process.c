@@ -206,9 +206,29 @@ static unsigned int children_of(pid_t parent, pid_t *pids)
 	return count;
 }
 
+static bool is_dataplane(pid_t pid)
+{
+	char path[32], name[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	bool is = fgets(name, sizeof(name), file) && strcmp(name, "chnet-dataplane\n") == 0;
+	fclose(file);
+	return is;
+}
+
 unsigned int backend_process_children(const struct backend_process *process, pid_t *pids)
 {
-	return process->pid > 0 ? children_of(process->pid, pids) : 0;
+	pid_t children[BACKEND_PROCESS_CHILDREN_MAX];
+	unsigned int count = process->pid > 0 ? children_of(process->pid, children) : 0;
+	unsigned int found = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		if (is_dataplane(children[i]))
+			pids[found++] = children[i];
+	return found;
 }
 
 unsigned int backend_process_leftover_processes(void)

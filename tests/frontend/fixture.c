@@ -46,7 +46,7 @@ int fixture_setup(void **state)
 	return 0;
 }
 
-/* The only child of the program; 0 when there is none. */
+/* The only data plane of the program; 0 when there is none. */
 static pid_t dataplane_of(const struct fixture *fixture)
 {
 	pid_t pids[BACKEND_PROCESS_CHILDREN_MAX];

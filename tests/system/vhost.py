@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """chnet-vhost as the tests start it, in the namespace `host`."""
+import contextlib
 import os
+import pathlib
 import select
 
 import lab
@@ -28,9 +30,19 @@ class Vhost(lab.Process):
         lab.expect(told, f"{self.name} did not become ready; last: {self.lines[-5:]}")
         return self
 
+    def children(self, name):
+        """Process ids of the monitor's children of that name."""
+        found = []
+        for pid, (parent, _) in lab.processes().items():
+            with contextlib.suppress(OSError):
+                comm = pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+                if parent == self.pid and comm == name:
+                    found.append(pid)
+        return found
+
     def data_plane(self):
-        """Process ids of the monitor's children."""
-        return [pid for pid, (parent, _) in lab.processes().items() if parent == self.pid]
+        """Process ids of data planes."""
+        return self.children("chnet-dataplane")
 
 
 def sockets(count):

@@ -52,20 +52,26 @@ static inline struct sandbox_config own_config(pid_t parent)
 	};
 }
 
-/* Runs `body` in a child inside the sandbox; returns its wait status. */
-static inline int in_sandbox(int (*body)(void))
+/* Runs `body` in a child inside the sandbox of `config`; returns its wait status. */
+static inline int in_sandbox_of(const struct sandbox_config *config, int (*body)(void))
 {
-	const struct sandbox_config config = own_config(getpid());
 	pid_t child = fork();
 	int status;
 
 	assert_true(child >= 0);
 	if (child == 0) {
 		const char *step;
-		_exit(sandbox_enter(&config, &step) ? NOT_ENTERED : body());
+		_exit(sandbox_enter(config, &step) ? NOT_ENTERED : body());
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	return status;
+}
+
+static inline int in_sandbox(int (*body)(void))
+{
+	const struct sandbox_config config = own_config(getpid());
+
+	return in_sandbox_of(&config, body);
 }
 
 static inline void expect_good(int (*body)(void))

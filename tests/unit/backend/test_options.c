@@ -136,6 +136,7 @@ static const struct options_case errors[] = {
 	{{SOCKET, "--uplink", "wifi"}, "--uplink wifi: 'wifi' is no uplink: take tap or none"},
 	{{SOCKET, "--nat=carrier"}, "--nat carrier: 'carrier' is no NAT: take user or kernel"},
 	{{SOCKET, "--dhcp", "yes"}, "--dhcp yes: 'yes' is neither on nor off"},
+	{{SOCKET, "--dns="}, "--dns: '' is neither on nor off"},
 	{{SOCKET, "--tap", "abcdefghijklmnop"}, "--tap abcdefghijklmnop: the name is 16 bytes long "
 						"and the kernel allows 15: take a "
 						"shorter one"},
@@ -222,7 +223,7 @@ static void test_help_and_version(void **state)
 	options_help(file);
 	fclose(file);
 	static const char *const names[] = {"--socket PATH[,KEY=VALUE...]", "mac=MAC",
-		"hostname=NAME", "--dhcp on|off", "--uplink tap|none", "--tap NAME",
+		"hostname=NAME", "--dhcp on|off", "--dns on|off", "--uplink tap|none", "--tap NAME",
 		"--host-ip ADDRESS[/LEN]", "--nat user|kernel", "--sessions N",
 		"--nat-filter endpoint-independent|address|address-and-port",
 		"--nat-timeout NAME=SECONDS", "udp-well-known [300]", "udp-unanswered [30]",

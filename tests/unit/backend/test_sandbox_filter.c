@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sandbox_case.h"
 
+#include <netinet/in.h>
+#include <sched.h>
+
+#include "tests/unit/host/namespace.h"
+
 static int run_a_program(void)
 {
 	execl("/bin/true", "true", (char *)NULL);
@@ -298,6 +303,80 @@ static void test_worker_can_do_nothing_else(void **state)
 	expect_killed(worker_maps_code);
 }
 
+static int resolver_works(void)
+{
+	struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = 1};
+	char byte;
+
+	nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int file = open("/etc/passwd", O_RDONLY);
+	if (file < 0 || read(file, &byte, 1) != 1)
+		return 1;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&nobody, sizeof(nobody)) < 0)
+		return 2;
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&nobody, sizeof(nobody)) == 0 ||
+		errno != ECONNREFUSED)
+		return 3;
+	if (sandbox_has_filters() &&
+		(socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EAFNOSUPPORT))
+		return 4;
+	return GOOD;
+}
+
+static int make_a_packet_socket(void)
+{
+	return socket(AF_PACKET, SOCK_RAW, 0) < 0;
+}
+
+static int bind_a_socket(void)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET};
+
+	return bind(socket(AF_INET, SOCK_DGRAM, 0), (struct sockaddr *)&any, sizeof(any)) < 0;
+}
+
+static int remove_a_file(void)
+{
+	return unlink("/tmp/chnet-no-such-file") < 0;
+}
+
+static int map_code(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	       MAP_FAILED;
+}
+
+static int start_a_thread(void)
+{
+	return syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND, NULL, NULL, NULL, NULL) <
+	       0;
+}
+
+/* The DNS server's filter: in a network namespace of its own, so that nothing is sent anywhere. */
+static void test_resolver(void **state)
+{
+	int (*const killed[])(void) = {run_a_program, start_a_process, trace, mount_something,
+		new_namespace, load_bpf, read_another_process, signal_the_monitor, change_mode,
+		push_to_a_terminal, make_a_packet_socket, bind_a_socket, remove_a_file, map_code,
+		start_a_thread};
+	struct sandbox_config config = {
+		.parent = getpid(), .uid = getuid(), .gid = getgid(), .resolver = true};
+
+	if (geteuid() != 0)
+		skip();
+	namespace_enter();
+	int status = in_sandbox_of(&config, resolver_works);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), GOOD);
+	for (size_t i = 0; sandbox_has_filters() && i < sizeof(killed) / sizeof(killed[0]); i++) {
+		status = in_sandbox_of(&config, killed[i]);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_settling_reaches_other_threads),
 		cmocka_unit_test(test_worker_can_work),
 		cmocka_unit_test(test_worker_can_do_nothing_else),
+		cmocka_unit_test(test_resolver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
