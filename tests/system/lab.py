@@ -324,6 +324,17 @@ def descendants(pid):
     return found
 
 
+def children(pid, name):
+    """Children of pid whose process has that name (/proc/PID/comm)."""
+    found = []
+    for child, (parent, _) in processes().items():
+        with contextlib.suppress(OSError):
+            comm = pathlib.Path(f"/proc/{child}/comm").read_text(encoding="utf-8").strip()
+            if parent == pid and comm == name:
+                found.append(child)
+    return found
+
+
 def wait_gone(pids, limit_s=10):
     """Waits until none of these processes is alive (they need not be children)."""
     end = time.monotonic() + limit_s

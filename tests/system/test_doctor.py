@@ -268,7 +268,7 @@ def vhost_user():
     for name in ("sockets", "data plane", "driver", "guest", "gateway", "TAP", "rules"):
         lab.expect(found[name]["grade"] == "good", f"{found[name]}")
     (monitor,) = monitors()
-    (victim,) = [pid for pid, (parent, _) in lab.processes().items() if parent == monitor]
+    (victim,) = lab.children(monitor, "chnet-dataplane")
     os.kill(victim, signal.SIGKILL)
     lab.wait_gone([victim])
     # The API is the data plane's: served again when there is a new one.

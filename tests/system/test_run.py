@@ -186,7 +186,7 @@ def data_plane():
     run.booted(40)
     run.configure(0)
     (monitor,) = monitors()
-    (victim,) = [pid for pid, (parent, _) in lab.processes().items() if parent == monitor]
+    (victim,) = lab.children(monitor, "chnet-dataplane")
     os.kill(victim, signal.SIGKILL)
     lab.wait_gone([victim])
     lab.expect(run.run("echo alive") == "alive", "the guest is dead")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """chnet-vhost as the tests start it, in the namespace `host`."""
-import contextlib
 import os
-import pathlib
 import select
 
 import lab
@@ -32,13 +30,7 @@ class Vhost(lab.Process):
 
     def children(self, name):
         """Process ids of the monitor's children of that name."""
-        found = []
-        for pid, (parent, _) in lab.processes().items():
-            with contextlib.suppress(OSError):
-                comm = pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
-                if parent == self.pid and comm == name:
-                    found.append(pid)
-        return found
+        return lab.children(self.pid, name)
 
     def data_plane(self):
         """Process ids of data planes."""
