@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backend/forward_check.h"
 #include "backend/log.h"
 #include "backend/options_change.h"
 #include "control/host/host.h"
@@ -124,17 +125,62 @@ static int port_gone(
 	return 0;
 }
 
+static int refuse_forward(struct control_answer *answer, int error, const char *what)
+{
+	switch (error) {
+	case -EEXIST:
+		return refuse(answer, error, "a port of it is forwarded already");
+	case -EADDRINUSE:
+		return refuse(answer, error, "another network has a port of it");
+	case -ENOSPC:
+		return refuse(answer, error, "the host's rules take no more forwards");
+	default:
+		return refuse(
+			answer, error, "the host's rules cannot be %s: %s", what, strerror(-error));
+	}
+}
+
 static int forward_add(
 	struct change *change, const struct control_request *request, struct control_answer *answer)
 {
-	return refuse(answer, -EOPNOTSUPP,
-		"forwards cannot be changed while a network runs: start it with --forward");
+	struct options *options = change->options;
+	struct host *host = change->foundation->host;
+
+	if (!host)
+		return refuse(answer, -EOPNOTSUPP,
+			"this network has no uplink: nothing of the host leads to its guests");
+	int error = options_change_add_forward(options, request->text, TEXT(answer));
+	if (error)
+		return error;
+	const struct host_forward *forward = &options->forwards[options->forward_count - 1];
+	error = forward_check_one(forward, true, TEXT(answer));
+	if (!error) {
+		error = host_forward_add(host, forward);
+		if (error)
+			refuse_forward(answer, error, "extended");
+	}
+	if (error)
+		options_change_remove_forward(options, options->forward_count - 1);
+	else
+		log_info("forward added: %s", request->text);
+	return error;
 }
 
 static int forward_remove(
 	struct change *change, const struct control_request *request, struct control_answer *answer)
 {
-	return forward_add(change, request, answer);
+	struct options *options = change->options;
+	unsigned int index;
+
+	int error = options_change_find_forward(options, request->text, &index, TEXT(answer));
+	if (error)
+		return error;
+	error = host_forward_remove(change->foundation->host, &options->forwards[index]);
+	if (error && error != -ENOENT)
+		return refuse_forward(answer, error, "changed");
+	options_change_remove_forward(options, index);
+	log_info("forward removed: %s", request->text);
+	return 0;
 }
 
 static int log_level(

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/high_fds.h"
 #include "backend/log.h"
 #include "backend/low_descriptors.h"
 #include "backend/options_change.h"
@@ -29,11 +28,7 @@ static int register_port(struct guests *guests, unsigned int index)
 		.worker_stats = &guests->stats->worker,
 	};
 
-	struct high_fds high;
-	high_fds_begin(&high);
-	int error = vhost_port_init(&guests->ports[index], &config);
-	high_fds_end(&high);
-	return error;
+	return vhost_port_init(&guests->ports[index], &config);
 }
 
 static int make_port(struct guests *guests, unsigned int index)
@@ -62,8 +57,7 @@ int guests_new(const struct options *options, struct quiesce *quiesce, struct st
 	guests->quiesce = quiesce;
 	guests->stats = stats;
 	guests->worker = worker;
-	low_descriptors_hold(
-		&guests->low, quiesce->epoll_fd, options->socket_count * LOW_DESCRIPTORS_OF_GUEST);
+	low_descriptors_hold(&guests->low, quiesce->epoll_fd, LOW_DESCRIPTORS_MAX);
 	for (unsigned int i = 0; !error && i < options->socket_count; i++)
 		if (options_change_has_socket(options, i))
 			error = make_port(guests, i);
@@ -134,7 +128,7 @@ static int bring_up(struct guests *guests, unsigned int index, char *error_text,
 	struct turn turn = {.guests = guests, .index = index};
 	const char *path = guests->options.sockets[index].path;
 
-	low_descriptors_hold(&guests->low, guests->quiesce->epoll_fd, LOW_DESCRIPTORS_OF_GUEST);
+	low_descriptors_hold(&guests->low, guests->quiesce->epoll_fd, LOW_DESCRIPTORS_MAX);
 	int error = register_port(guests, index);
 	low_descriptors_let_go(&guests->low);
 	if (error) {

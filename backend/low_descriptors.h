@@ -16,8 +16,8 @@
  */
 #pragma once
 
-/* What a guest brings, and more: its connection, memory, log, and both descriptors of each ring. */
-#define LOW_DESCRIPTORS_OF_GUEST 32
+/* What 64 guests bring, and more: 32 each for connection, memory, log, and the descriptors of
+ * rings. As many for a port that is added later, or a guest's second connection might be higher. */
 #define LOW_DESCRIPTORS_MAX 2048
 
 struct low_descriptors {

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import types
+import urllib.parse
 
 import lab
 import openapi
@@ -219,8 +220,47 @@ def full():
     return sentence
 
 
-@lab.test("a new data plane has the ports and the log level that were set while running")
+def _forward(spec, method="DELETE"):
+    if method == "POST":
+        return call("POST", "/v1/forwards", {"forward": spec})
+    return call("DELETE", "/v1/forwards/" + urllib.parse.quote(spec, safe=""),
+                described="/v1/forwards/{forward}")
+
+
+def _fetch_from_world(port):
+    """Whether the world reaches a server of guest 0 behind that port of the host."""
+    return "You are" in lab.run("curl", "-sS", "--max-time", "2", f"http://{lab.HOST_OUTSIDE}:{port}/",
+                                namespace="world", check=False)
+
+
+@lab.test("forwards come and go while running")
+def hot_forwards():
+    at.inner = world.WebServer("guest0", "172.16.0.2", 80)
+    spec = "tcp:8080=172.16.0.2:80"
+    lab.expect(not _fetch_from_world(8080), "reachable before")
+    status, _, text = _forward(spec, "POST")
+    lab.expect(status == 201, text)
+    lab.expect(_fetch_from_world(8080), "not reachable through the forward")
+    lab.expect(chnet("forward", "list").split() == [spec], "forward list")
+    refused(400, "already leads", "POST", "/v1/forwards", {"forward": "tcp:8080=172.16.0.3:80"})
+    refused(400, "outside the LAN", "POST", "/v1/forwards", {"forward": "tcp:8081=10.0.0.1:80"})
+    refused(400, "neither tcp nor udp", "POST", "/v1/forwards",
+            {"forward": "icmp:1=172.16.0.2:1"})
+    with lab.inside("host"), socket.socket() as busy:
+        busy.bind(("", 8082))
+        busy.listen()
+        refused(409, "port 8082 is in use", "POST", "/v1/forwards",
+                {"forward": "tcp:8081-8083=172.16.0.2:80-82"})
+    refused(404, "no forward", "DELETE", "/v1/forwards/tcp:1=172.16.0.2:1",
+            described="/v1/forwards/{forward}")
+    chnet("forward", "del", spec)
+    lab.expect(not _fetch_from_world(8080), "still reachable")
+    lab.expect(get("/v1/forwards") == {"forwards": []}, "a forward is left")
+
+
+@lab.test("a new data plane has the ports, forwards and the log level that were set while running")
 def restart():
+    chnet("forward", "add", "tcp:8080=172.16.0.2:80")
     port = json.loads(chnet("port", "add", "--json", "--ip", "172.16.0.4"))
     lab.expect(get("/v1/log-level") == {"log_level": "info"}, "log level before")
     call("PUT", "/v1/log-level", {"log_level": "warning"})
@@ -235,14 +275,17 @@ def restart():
     lab.expect(after["uptime_s"] >= before["uptime_s"], "the network's time began anew")
     lab.expect(sorted(ports()) == [0, 1, 2], f"{ports()}")
     lab.expect(get("/v1/log-level") == {"log_level": "warning"}, "log level")
+    lab.expect(_fetch_from_world(8080), "the forward is lost")
+    chnet("forward", "del", "tcp:8080=172.16.0.2:80")
+    lab.expect(not _fetch_from_world(8080), "the forward cannot be taken back")
     chnet("port", "del", "2")
     guest.close()
 
 
 @lab.test("everything that is described was asked for, and the end leaves nothing")
 def end():
-    missing = {(method, path) for method, path in at.description.operations() - at.description.seen
-               if "forward" not in path}
+    at.inner.shutdown()
+    missing = at.description.operations() - at.description.seen
     lab.expect(not missing, f"not asked for: {missing}")
     at.vhost.signal(signal.SIGTERM)
     lab.expect(at.vhost.wait() == 0, f"{at.vhost.lines[-5:]}")
