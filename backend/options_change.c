@@ -118,7 +118,7 @@ static size_t show_ports(char *text, size_t at, uint16_t low, uint16_t count)
 {
 	int length = count == 1 ? snprintf(text + at, OPTIONS_FORWARD_TEXT - at, "%u", low)
 				: snprintf(text + at, OPTIONS_FORWARD_TEXT - at, "%u-%u", low,
-					  low + count - 1);
+					  low + count - 1u);
 	return at + (size_t)length;
 }
 

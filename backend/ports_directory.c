@@ -22,7 +22,9 @@ static int open_made(int parent, const char *name)
 	if (made < 0 && error != EEXIST)
 		return -error;
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* Nobody serves them: their network's name is ours now. */

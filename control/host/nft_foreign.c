@@ -297,7 +297,7 @@ bool nft_foreign_has_legacy(void)
 
 void nft_foreign_text(const struct nft_foreign_finding *finding, char *text, size_t size)
 {
-	static const char *const whats[] = {
+	static const char *const subjects[] = {
 		[1] = "packets of guests",
 		[2] = "answers to guests",
 		[3] = "packets of guests and their answers",
@@ -306,7 +306,7 @@ void nft_foreign_text(const struct nft_foreign_finding *finding, char *text, siz
 		[6] = "answers to guests, and connections to forwarded ports",
 		[7] = "packets of guests, their answers, and connections to forwarded ports",
 	};
-	const char *what = whats[finding->out + 2 * finding->in + 4 * finding->arrivals];
+	const char *what = subjects[finding->out + 2 * finding->in + 4 * finding->arrivals];
 
 	snprintf(text, size, "%s in nftables chain %s %s %s %s %s: run '%s'",
 		finding->policy ? "the policy" : "a rule", finding->family, finding->table,

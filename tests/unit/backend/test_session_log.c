@@ -87,7 +87,7 @@ static void the_longest_line_is_whole(void **state)
 }
 
 static uint32_t written;
-static uint16_t next_port;
+static unsigned int next_port;
 
 /* Every line is the next one. */
 static void write_line(const char *line)
