@@ -73,7 +73,7 @@ static bool add(char path[QUERY_CAPACITY], const char *name, const char *value)
 
 static bool write_path(const struct values *values, char path[QUERY_CAPACITY])
 {
-	strcpy(path, "/v1/flows");
+	snprintf(path, QUERY_CAPACITY, "/v1/flows");
 	return add(path, "guest", values->guest) && add(path, "remote", values->remote) &&
 	       add(path, "protocol", values->protocol) &&
 	       add(path, "guest_port", values->guest_port) &&

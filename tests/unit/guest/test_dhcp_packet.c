@@ -47,16 +47,21 @@ static uint32_t udp_sum(const uint8_t *bytes, uint32_t ip_at)
 /* A DISCOVER in a broadcast from 0.0.0.0, with its checksums. Returns its length. */
 static uint32_t make(uint8_t *bytes)
 {
+	static const uint8_t type_and_ip[] = {
+		0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0, 0, 0x40, 0x11, 0, 0};
 	struct client_message message = client_start(DHCP_DISCOVER, mac, 0, 0);
 
 	client_end(&message);
 	memset(bytes, 0xff, 6);
 	memcpy(bytes + 6, mac, 6);
-	memcpy(bytes + 12, "\x08\x00\x45\x00\x00\x00\x00\x00\x00\x00\x40\x11\x00\x00", 14);
+	memcpy(bytes + 12, type_and_ip, sizeof(type_and_ip));
 	store16(bytes + IP_AT + 2, 28 + (uint32_t)message.length);
-	memcpy(bytes + IP_AT + 12, "\0\0\0\0\xff\xff\xff\xff", 8);
+	memset(bytes + IP_AT + 12, 0, 4);
+	memset(bytes + IP_AT + 16, 0xff, 4);
 	store16(bytes + IP_AT + 10, 0xffff ^ frame_sum(0, bytes + IP_AT, 20));
-	memcpy(bytes + UDP_AT, "\x00\x44\x00\x43\x00\x00\x00\x00", 8);
+	memset(bytes + UDP_AT, 0, 8);
+	store16(bytes + UDP_AT, 68);
+	store16(bytes + UDP_AT + 2, 67);
 	store16(bytes + UDP_AT + 4, 8 + (uint32_t)message.length);
 	memcpy(bytes + MESSAGE_AT, message.bytes, message.length);
 	store16(bytes + UDP_AT + 6, 0xffff ^ udp_sum(bytes, IP_AT));
@@ -110,7 +115,8 @@ static void test_tag_is_kept(void **state)
 	uint32_t length = make(bytes);
 
 	memmove(bytes + 16, bytes + 12, length - 12);
-	memcpy(bytes + 12, "\x81\x00\x00\x07", 4);
+	store16(bytes + 12, 0x8100);
+	store16(bytes + 14, 7);
 	assert_int_equal(serve(bytes, length + 4, 0), DHCP_VERDICT_REPLY);
 	check_reply(answer, IP_AT + 4);
 	assert_memory_equal(answer + 12, "\x81\x00\x00\x07\x08\x00", 6);

@@ -123,7 +123,7 @@ static void fair_share_of_sessions(void **state)
 		&f, udp_out(&f, &p, END(GUEST, 3000), END(REMOTE, 1)), &p, NAT_DROP_GUEST_LIMIT);
 	assert_in_range(open_many(&f, GUEST2), 80, 100);
 	/* What it has goes on. */
-	for (uint16_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		assert_int_equal(
 			udp_out(&f, &p, END(GUEST, 3000), END(REMOTE, (uint16_t)(1024 + i))),
 			NAT_VERDICT_WORLD);
