@@ -87,14 +87,14 @@ static void the_longest_line_is_whole(void **state)
 }
 
 static uint32_t written;
-static unsigned int next_port;
+static uint16_t next_port;
 
 /* Every line is the next one. */
 static void write_line(const char *line)
 {
 	char port[32];
 
-	snprintf(port, sizeof(port), ":%u outside=", next_port++);
+	snprintf(port, sizeof(port), ":%u outside=", (unsigned int)next_port++);
 	assert_non_null(strstr(line, port));
 	written++;
 }

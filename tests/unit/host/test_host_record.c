@@ -37,6 +37,18 @@ static struct host_record record_default(void)
 	return record;
 }
 
+/* Field by field: what lies between them means nothing. */
+static void assert_records_equal(const struct host_record *got, const struct host_record *expected)
+{
+	assert_string_equal(got->tap, expected->tap);
+	assert_int_equal(got->index, expected->index);
+	assert_int_equal(got->netns, expected->netns);
+	assert_int_equal(got->kept, expected->kept);
+	assert_int_equal(got->owner, expected->owner);
+	assert_int_equal(got->address_be.s_addr, expected->address_be.s_addr);
+	assert_int_equal(got->prefix_length, expected->prefix_length);
+}
+
 static void writes_and_reads(void **state)
 {
 	struct host_record record = record_default(), got;
@@ -48,7 +60,7 @@ static void writes_and_reads(void **state)
 	close(fd);
 	assert_int_equal(host_record_open(DIRECTORY, "default", false, &fd), 0);
 	assert_int_equal(host_record_read(fd, &got), 0);
-	assert_memory_equal(&got, &record, sizeof(got));
+	assert_records_equal(&got, &record);
 	close(fd);
 	assert_int_equal(host_record_open(DIRECTORY, "default", true, &fd), 0);
 	/* a shorter one leaves nothing of the longer one */
@@ -56,7 +68,7 @@ static void writes_and_reads(void **state)
 	record.kept = false;
 	assert_int_equal(host_record_write(fd, &record), 0);
 	assert_int_equal(host_record_read(fd, &got), 0);
-	assert_memory_equal(&got, &record, sizeof(got));
+	assert_records_equal(&got, &record);
 	host_record_remove(DIRECTORY, "default", fd);
 	assert_int_equal(access(DIRECTORY "/default.host", F_OK), -1);
 	assert_int_equal(host_record_open(DIRECTORY, "default", false, &fd), -ENOENT);
