@@ -23,6 +23,7 @@
 #include "control/host/forwarding.h"
 #include "control/host/host_record.h"
 #include "control/host/lock_file.h"
+#include "control/host/reserved_ports.h"
 #include "control/run/plan.h"
 
 /* Where networks keep the sockets of ports that were added while they ran (ports_directory.h). */
@@ -226,6 +227,9 @@ int leftovers_remove(const char *directory, const char *kept, FILE *file, unsign
 	int r = forwarding_drop(directory, NULL);
 	if (r < 0)
 		failed(&removal, r, "the change of", "net.ipv4.ip_forward");
+	r = reserved_ports_mend(directory);
+	if (r < 0)
+		failed(&removal, r, "the change of", "net.ipv4.ip_local_reserved_ports");
 	*ret_count = removal.count;
 	return removal.result;
 }

@@ -98,6 +98,21 @@ def tap():
     lab.expect_same(at.before, state())
 
 
+@case("--forward: a port of the host leads to the guest, in both modes")
+def forward():
+    for mode, kernel in (("--vhost-user", "uml"), ("--tap", "qemu")):
+        run = Run(mode, "--forward", "tcp:8080=172.16.0.2:80", kernel=kernel)
+        run.booted(120)
+        run.configure(0)
+        run.run("echo forwarded >/tmp/index.html; busybox httpd -p 80 -h /tmp")
+        text = lab.run("curl", "-sS", "--max-time", "10", f"http://{lab.HOST_OUTSIDE}:8080/",
+                       namespace="world")
+        lab.expect(text == "forwarded\n", text)
+        run.signal(signal.SIGTERM)
+        lab.expect(run.wait(20) == 0, f"{run.lines[-5:]}")
+        lab.expect_same(at.before, state())
+
+
 def _ends_with(expected, *options, **more):
     run = Run(*options, **more)
     status = run.wait(30)
