@@ -68,6 +68,8 @@ def _rounds(start, within_s, mend):
             mend()
             lab.expect_same(before, state())
         except lab.Failure as failure:
+            _kill_everything()
+            chnet("cleanup", check=False)
             raise lab.Failure(f"seed {SEED}, round {number}, struck after {at:.3f} s: "
                               f"{failure}") from None
     lab.expect(left, "nothing was ever left behind: the strikes hit nothing")

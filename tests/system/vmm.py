@@ -16,7 +16,6 @@ import fcntl
 import json
 import os
 import pathlib
-import select
 import signal
 import socket
 import struct
@@ -124,14 +123,13 @@ def idle(net, words):
     for word in words:
         if word.startswith("exit="):
             sys.exit(int(word[5:]))
-    ended, wake = os.pipe()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.write(wake, b"x"))
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     held = attach(net)
     if "raw" in words:
         tty.setraw(sys.stdin.fileno(), termios.TCSANOW)
     print("idle: attached", flush=True)
-    select.select([ended], [], [])
+    signal.sigwait(ends)
     print("idle: told to end", flush=True)
     del held
     return 0
