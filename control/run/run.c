@@ -126,6 +126,12 @@ static int enter_in_turn(struct run *run, const char *backend, struct plan *plan
 	int lock = -1;
 	int r = run_path(directory, sizeof(directory), reason->text, sizeof(reason->text));
 
+	if (r == 0 && tap_network_is_set_up(directory, run->wishes.network)) {
+		snprintf(reason->text, sizeof(reason->text),
+			"the network %s is set up for a TAP: 'chnet cleanup' takes that away",
+			run->wishes.network);
+		return -EEXIST;
+	}
 	if (r == 0)
 		r = vhost_network_lock(directory, run->wishes.network, &lock, reason->text);
 	if (r < 0)

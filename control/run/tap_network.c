@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/run/tap_network.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,17 @@ uid_t tap_network_owner(void)
 	return getuid();
 }
 
+/*
+ * An address that stands for the guests where the rules of others are judged, and is none of
+ * theirs: the highest of the LAN, or the lowest when the gateway has that.
+ */
+static uint32_t example_be(const struct options *options)
+{
+	uint32_t lan = ntohl(options->lan_be), last = lan | UINT32_MAX >> options->prefix;
+
+	return htonl(last - 1) == options->host_ip_be ? htonl(lan + 1) : htonl(last - 1);
+}
+
 static struct host_config make_config(const struct plan *plan)
 {
 	const struct options *options = &plan->options;
@@ -31,8 +43,7 @@ static struct host_config make_config(const struct plan *plan)
 		.tap = options->tap,
 		.address_be.s_addr = options->host_ip_be,
 		.prefix_length = options->prefix,
-		/* The first guest stands for all of them where the rules of others are judged. */
-		.outside_be.s_addr = options->sockets[0].ip_be,
+		.outside_be.s_addr = example_be(options),
 		.nat = NFT_NAT_KERNEL,
 		.run_directory = plan->directory,
 		.forwards = options->forwards,
@@ -96,6 +107,23 @@ static int take_kept(
 	return r;
 }
 
+bool tap_network_is_set_up(const char *directory, const char *name)
+{
+	char path[PLAN_PATH_SIZE];
+	struct host_record record;
+	FILE *file;
+	bool set_up;
+
+	/* Without the lock: a VM may be running on it. */
+	snprintf(path, sizeof(path), "%.400s/%.40s" HOST_RECORD_SUFFIX, directory, name);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	set_up = host_record_read(fileno(file), &record) == 0 && record.kept && is_there(&record);
+	fclose(file);
+	return set_up;
+}
+
 int tap_network_open(const struct plan *plan, struct tap_network *ret_network, char *error)
 {
 	struct tap_network network = {.record_fd = -1};
@@ -112,6 +140,11 @@ int tap_network_open(const struct plan *plan, struct tap_network *ret_network, c
 			warn(network.host);
 		}
 	}
+	if (r == -EPERM || r == -EACCES)
+		snprintf(error, PLAN_ERROR_SIZE,
+			"making TAP %s is not permitted: run as root, or set it up once with 'sudo "
+			"chnet setup'",
+			plan->options.tap);
 	if (r < 0)
 		return r;
 	*ret_network = network;

@@ -23,6 +23,9 @@ struct tap_network {
  */
 int tap_network_open(const struct plan *plan, struct tap_network *ret_network, char *error);
 
+/* Whether a network of that name is set up in the run directory, to stay (tap_network_setup()). */
+bool tap_network_is_set_up(const char *directory, const char *name);
+
 /* Takes away what was made; leaves what was there. NULL is allowed. */
 void tap_network_close(struct tap_network *network);
 
