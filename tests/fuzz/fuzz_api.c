@@ -55,6 +55,8 @@ static void check_answer(const struct api_answer *answer, const struct api_doubl
 	json_decref(json);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct api_double twin = {.flow_count = 300, .level = "info"};
