@@ -4,6 +4,11 @@
  * with 1 k, 64 k and 1 M sessions, sessions created a second, the cost of expiry, of adoption, and
  * bytes a session.
  *
+ * All sizes take turns, RUNS times, and what is printed is the median of each figure, so that a
+ * neighbour on a shared machine who wakes up for a second disturbs all sizes or none. The cost of a
+ * packet is that of the median burst, for the time stamp counter also runs while another process
+ * has the processor.
+ *
  * Packets are made outside of the measured time, 32 at a time, for sessions in random order, so
  * that caches see what a busy network shows them. Cycles are those of the time stamp counter.
  *
@@ -22,7 +27,10 @@
 #include "nat/nat.h"
 
 #define BURST 32
-#define HIT_PACKETS (4u << 20)
+#define HIT_PACKETS (1u << 20)
+#define RUNS 5
+#define SIZES_MAX 8
+#define COLUMNS 8
 #define GUESTS 250
 #define PORTS 64 /* mappings of a guest */
 #define SECOND UINT64_C(1000000000)
@@ -44,6 +52,12 @@ struct bench {
 	struct nat *nat;
 	uint64_t now_ns;
 	double hz; /* of the time stamp counter */
+};
+
+/* What is printed: cycles out, in; million packets a second; million sessions a second; cycles a
+ * step of the sweep, a session expired; longest tick (us); adoption (ms). */
+struct result {
+	double values[COLUMNS];
 };
 
 static struct packet storage[BURST];
@@ -155,11 +169,30 @@ static void fini(struct bench *b)
 	free(b->order);
 }
 
-/* Opens all sessions in random order; returns cycles. */
-static uint64_t create_all(struct bench *b)
+static int compare_cycles(const void *a, const void *b)
 {
-	uint64_t cycles = 0;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
+	return (x > y) - (x < y);
+}
+
+/* The cycles of the median burst, of a packet. */
+static double median_burst(uint64_t *bursts, uint32_t count)
+{
+	uint32_t middle = count / 2;
+
+	qsort(bursts, count, sizeof(*bursts), compare_cycles);
+	return (double)bursts[middle] / BURST;
+}
+
+/* Opens all sessions in random order; returns cycles a session. */
+static double create_all(struct bench *b)
+{
+	uint64_t *bursts = calloc(b->sessions / BURST + 1, sizeof(*bursts));
+	double cycles;
+
+	if (bursts == NULL)
+		exit(1);
 	for (uint32_t i = 0; i < b->sessions; i += BURST) {
 		uint16_t n = (uint16_t)(b->sessions - i < BURST ? b->sessions - i : BURST);
 		uint64_t start;
@@ -168,7 +201,7 @@ static uint64_t create_all(struct bench *b)
 			fill_out(b, packets[k], &b->tuples[b->order[i + k]]);
 		start = __rdtsc();
 		nat_out_burst(b->nat, packets, verdicts, n, b->now_ns);
-		cycles += __rdtsc() - start;
+		bursts[i / BURST] = __rdtsc() - start;
 		for (uint16_t k = 0; k < n; k++) {
 			if (verdicts[k] != NAT_VERDICT_WORLD) {
 				fprintf(stderr, "nat_bench: session refused: %s\n",
@@ -179,13 +212,16 @@ static uint64_t create_all(struct bench *b)
 				2);
 		}
 	}
+	cycles = median_burst(bursts, b->sessions / BURST);
+	free(bursts);
 	return cycles;
 }
 
 /* Cycles a packet for hits. */
 static double hits(struct bench *b, bool out)
 {
-	uint64_t cycles = 0, misses = nat_counters(b->nat)->misses;
+	static uint64_t bursts[HIT_PACKETS / BURST];
+	uint64_t misses = nat_counters(b->nat)->misses;
 	uint32_t next = 0;
 
 	for (uint32_t done = 0; done < HIT_PACKETS; done += BURST) {
@@ -206,20 +242,21 @@ static double hits(struct bench *b, bool out)
 			nat_out_burst(b->nat, packets, verdicts, BURST, b->now_ns);
 		else
 			nat_in_burst(b->nat, packets, verdicts, BURST, b->now_ns);
-		cycles += __rdtsc() - start;
+		bursts[done / BURST] = __rdtsc() - start;
 	}
 	if (nat_counters(b->nat)->misses != misses) {
 		fprintf(stderr, "nat_bench: misses where hits were meant\n");
 		exit(1);
 	}
-	return (double)cycles / HIT_PACKETS;
+	return median_burst(bursts, HIT_PACKETS / BURST);
 }
 
-static void run(uint32_t sessions, double hz)
+/* One run of everything with so many sessions. */
+static void run(uint32_t sessions, double hz, struct result *ret)
 {
 	struct bench b = {.hz = hz};
-	uint64_t create, start, adopt, sweep, expire, longest = 0;
-	double out, in;
+	uint64_t start, adopt, sweep, expire, longest = 0;
+	double create, out, in;
 
 	init(&b, sessions);
 	create = create_all(&b);
@@ -249,41 +286,81 @@ static void run(uint32_t sessions, double hz)
 		longest = tick > longest ? tick : longest;
 	}
 	expire = __rdtsc() - start;
-	printf("%9u %9.1f %9.1f %9.2f %12.2f %9.1f %9.1f %9.0f %9.1f\n", sessions, out, in,
-		hz / out / 1e6, (double)sessions / ((double)create / hz) / 1e6,
-		(double)sweep / sessions, (double)expire / sessions, (double)longest / hz * 1e6,
-		(double)adopt / hz * 1e3);
+	*ret = (struct result){
+		.values = {out, in, hz / out / 1e6, hz / create / 1e6, (double)sweep / sessions,
+			(double)expire / sessions, (double)longest / hz * 1e6,
+			(double)adopt / hz * 1e3},
+	};
 	if (nat_counters(b.nat)->sessions_live != 0)
 		fprintf(stderr, "nat_bench: %" PRIu64 " sessions did not expire\n",
 			nat_counters(b.nat)->sessions_live);
 	fini(&b);
 }
 
-int main(int argc, char **argv)
+static int compare(const void *a, const void *b)
 {
-	static const uint32_t sizes[] = {1000, 64000, 1000000};
-	struct nat_config config = {.inside_be = htonl(0xac100000),
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(const struct result results[RUNS], int column)
+{
+	double values[RUNS];
+
+	for (int i = 0; i < RUNS; i++)
+		values[i] = results[i].values[column];
+	qsort(values, RUNS, sizeof(values[0]), compare);
+	return values[RUNS / 2];
+}
+
+static void print(uint32_t sessions, const struct result results[RUNS])
+{
+	static const int precision[COLUMNS] = {1, 1, 2, 2, 1, 1, 0, 1};
+
+	printf("%9u", sessions);
+	for (int i = 0; i < COLUMNS; i++)
+		printf(" %9.*f", precision[i], median(results, i));
+	printf("\n");
+}
+
+static double bytes_a_session(void)
+{
+	const struct nat_config config = {.inside_be = htonl(0xac100000),
 		.inside_prefix = 16,
 		.outside_be = 1,
 		.port_low = 1,
 		.port_high = 65535,
 		.sessions = 1 << 20};
+
+	return (double)nat_memory_size(&config) / (1 << 20);
+}
+
+int main(int argc, char **argv)
+{
+	static struct result results[SIZES_MAX][RUNS];
+	uint32_t sizes[SIZES_MAX] = {1000, 64000, 1000000};
+	int count = 3;
 	double hz = tsc_hz();
 
 	for (int i = 0; i < BURST; i++)
 		packets[i] = &storage[i];
-	printf("time stamp counter %.0f MHz, bursts of %d; flow memory %.1f bytes a session at 1 "
-	       "M\n",
-		hz / 1e6, BURST, (double)nat_memory_size(&config) / (1 << 20));
-	printf("%9s %9s %9s %9s %12s %9s %9s %9s %9s\n", "sessions", "out", "in", "out", "created",
-		"sweep", "expire", "longest", "adopt");
-	printf("%9s %9s %9s %9s %12s %9s %9s %9s %9s\n", "", "cycles", "cycles", "Mpps", "M/s",
-		"cyc/step", "cyc/sess", "tick us", "ms");
 	if (argc > 1)
-		for (int i = 1; i < argc; i++)
-			run((uint32_t)strtoul(argv[i], NULL, 10), hz);
-	else
-		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-			run(sizes[i], hz);
+		for (count = 0; count < argc - 1 && count < SIZES_MAX; count++)
+			sizes[count] = (uint32_t)strtoul(argv[count + 1], NULL, 10);
+	for (int i = 0; i < RUNS; i++)
+		for (int k = 0; k < count; k++)
+			run(sizes[k], hz, &results[k][i]);
+
+	printf("time stamp counter %.0f MHz, bursts of %d, median of %d runs; flow memory %.1f "
+	       "bytes "
+	       "a session at 1 M\n",
+		hz / 1e6, BURST, RUNS, bytes_a_session());
+	printf("%9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "sessions", "out", "in", "out", "created",
+		"sweep", "expire", "longest", "adopt");
+	printf("%9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "cycles", "cycles", "Mpps", "M/s",
+		"cyc/step", "cyc/sess", "tick us", "ms");
+	for (int k = 0; k < count; k++)
+		print(sizes[k], results[k]);
 	return 0;
 }
