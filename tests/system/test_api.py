@@ -170,7 +170,7 @@ def hot_ports():
     download = lab.Process("download", [
         "sh", "-c", f"curl -sS --max-time 60 http://{lab.WORLD_SERVER}/noise/{MEBIBYTES} | "
         "sha256sum"], namespace="guest1")
-    at.web.wait_sent(4)
+    at.web.wait_moved(4)
     # The guest of the port that goes sends all the while.
     flood = lab.Process("flood", ["ping", "-n", "-q", "-f", "-i", "0.001", "172.16.0.3"],
                         namespace="guest0")
