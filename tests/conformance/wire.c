@@ -214,18 +214,10 @@ static bool has_work(const struct wire *wire)
 	return !wire->in_waits && virtqueue_has_used(&wire->frontend.driver.queues[DRIVER_RX]);
 }
 
-/*
- * Connects again after the back end has died. 0 or negative errno. A process that dies closes its
- * descriptors one by one: who comes in between is let in by the old listener and cut off with it.
- */
+/* Connects again after the back end has died. 0 or negative errno. */
 static int come_back(struct wire *wire)
 {
-	uint64_t deadline = deadline_in(DEADLINE_STEP_MS);
-	int error;
-
-	do
-		error = frontend_reconnect(&wire->frontend, wire->path);
-	while ((error == -ECONNRESET || error == -EPIPE) && deadline_now_ns() < deadline);
+	int error = frontend_reconnect(&wire->frontend, wire->path);
 	if (!error)
 		puts("connected");
 	return error;
