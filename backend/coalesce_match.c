@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "backend/bytes.h"
 #include "backend/parse.h"
 #include "backend/parse_vnet.h"
 #include "nat/checksum.h"
@@ -35,21 +36,6 @@
 /* Where a frame without tag and options has its headers. */
 #define L3 ETHERNET_HEADER_LENGTH
 #define L4 (L3 + IPV4_HEADER_LENGTH)
-
-static uint16_t load16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t load32(const uint8_t *p)
-{
-	return (uint32_t)load16(p) << 16 | load16(p + 2);
-}
-
-static void store16_be(uint8_t *p, uint16_t value_be)
-{
-	memcpy(p, &value_be, sizeof(value_be));
-}
 
 static uint64_t pseudo(const struct packet *p)
 {

@@ -19,8 +19,8 @@
  *   to an unknown MAC -------------------------------------------> every other guest
  */
 #include <netinet/ip.h>
-#include <string.h>
 
+#include "backend/bytes.h"
 #include "backend/forward.h"
 #include "backend/parse.h"
 #include "backend/parse_vnet.h"
@@ -32,13 +32,6 @@ struct nat_batch {
 	struct packet *packets[PORT_BURST];
 	uint16_t count;
 };
-
-static inline uint32_t load_be32(const struct packet *p, size_t offset)
-{
-	uint32_t value;
-	memcpy(&value, p->head + offset, sizeof(value));
-	return value;
-}
 
 /* May the guest speak so? Learns where it lives if it may. */
 static bool admit(struct worker *worker, const struct packet *p)
@@ -68,8 +61,8 @@ static void learn_address(struct worker *worker, const struct packet *p)
 	uint64_t mac = ethernet_source(p);
 	if (p->flags & PACKET_IPV4)
 		neighbour_learn_ipv4(table,
-			load_be32(p, p->l3_offset + offsetof(struct iphdr, saddr)), mac, p->port,
-			worker->now_ns);
+			load32_be(p->head + p->l3_offset + offsetof(struct iphdr, saddr)), mac,
+			p->port, worker->now_ns);
 	else if (p->flags & PACKET_ARP)
 		neighbour_learn_arp(table, arp_sender_ip(p), mac, p->port, worker->now_ns);
 }
@@ -89,7 +82,7 @@ static inline bool speaker_of(const struct packet *p, struct speaker *ret_speake
 		return false;
 	*ret_speaker = (struct speaker){
 		.mac = ethernet_source(p),
-		.ip_be = load_be32(p, p->l3_offset + offsetof(struct iphdr, saddr)),
+		.ip_be = load32_be(p->head + p->l3_offset + offsetof(struct iphdr, saddr)),
 	};
 	return true;
 }
@@ -155,7 +148,7 @@ static void to_gateway(struct worker *worker, struct packet *p, struct nat_batch
 	if ((p->flags & PACKET_ARP) && answer_arp(worker, p))
 		return;
 	if (worker->nat && (p->flags & PACKET_IPV4)) {
-		uint32_t to = load_be32(p, p->l3_offset + offsetof(struct iphdr, daddr));
+		uint32_t to = load32_be(p->head + p->l3_offset + offsetof(struct iphdr, daddr));
 		if (!network_is_inside(network, to) || to == network->outside_be) {
 			nat->packets[nat->count++] = p;
 			return;

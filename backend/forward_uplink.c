@@ -13,19 +13,12 @@
  *   to an unknown MAC ----------------------------------> every guest
  */
 #include <netinet/ip.h>
-#include <string.h>
 
+#include "backend/bytes.h"
 #include "backend/forward.h"
 #include "backend/parse.h"
 #include "backend/parse_vnet.h"
 #include "guest/services/arp.h"
-
-static inline uint32_t load_be32(const struct packet *p, size_t offset)
-{
-	uint32_t value;
-	memcpy(&value, p->head + offset, sizeof(value));
-	return value;
-}
 
 static bool is_for_nat(const struct worker *worker, const struct packet *p)
 {
@@ -74,7 +67,7 @@ void forward_from_uplink(struct worker *worker, struct packet *const packets[], 
 			continue;
 		}
 		if ((p->flags & PACKET_IPV4) &&
-			load_be32(p, p->l3_offset + offsetof(struct iphdr, daddr)) ==
+			load32_be(p->head + p->l3_offset + offsetof(struct iphdr, daddr)) ==
 				worker->network.outside_be)
 			in[in_count++] = p;
 		else if ((p->flags & PACKET_ARP) && arp_answer(p, &worker->arp_own, 1))

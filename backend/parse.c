@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "backend/bytes.h"
 #include "nat/checksum.h"
 
 #define VLAN_TAG_LENGTH 4
@@ -23,11 +24,6 @@
 
 _Static_assert(PACKET_HEAD_CAPACITY >= ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH + 60 + 60,
 	"IPv4 and TCP headers with all their options fit into the head");
-
-static inline uint16_t load16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 /* Whether `head` holds `length` bytes, if need be after pulling them. */
 static inline bool have(struct packet *p, uint32_t length)

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "backend/bytes.h"
 #include "backend/checksum_complete.h"
 #include "backend/parse.h"
 
@@ -35,11 +36,6 @@ struct l4_view {
 	uint32_t end;	  /* where the datagram ends in the frame, bytes */
 	uint8_t protocol; /* IP protocol number */
 };
-
-static uint16_t load16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 static int find_l4_ipv4(const struct packet *p, struct l4_view *ret_l4)
 {

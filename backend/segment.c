@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/bytes.h"
 #include "backend/parse_vnet.h"
 #include "nat/checksum.h"
 
@@ -23,19 +24,6 @@
 #define TCP_FLAG_FIN 0x01
 #define TCP_FLAG_PSH 0x08
 #define TCP_FLAG_CWR 0x80
-
-static uint16_t load16_be(const uint8_t *p)
-{
-	uint16_t value_be;
-
-	memcpy(&value_be, p, sizeof(value_be));
-	return value_be;
-}
-
-static void store16_be(uint8_t *p, uint16_t value_be)
-{
-	memcpy(p, &value_be, sizeof(value_be));
-}
 
 int segment_init(struct segmenter *segmenter, const struct packet *frame, uint32_t frame_max)
 {

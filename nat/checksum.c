@@ -8,13 +8,7 @@
 
 #include <string.h>
 
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
+#include "backend/bytes.h"
 
 static inline void add_carry(uint64_t *sum, uint64_t *carries, uint64_t word)
 {
@@ -37,13 +31,13 @@ uint64_t checksum_add(uint64_t sum, const void *data, size_t length)
 	uint64_t carries[4] = {0};
 
 	for (; length >= 32; length -= 32, p += 32) {
-		add_carry(&sums[0], &carries[0], load64(p));
-		add_carry(&sums[1], &carries[1], load64(p + 8));
-		add_carry(&sums[2], &carries[2], load64(p + 16));
-		add_carry(&sums[3], &carries[3], load64(p + 24));
+		add_carry(&sums[0], &carries[0], load64_be(p));
+		add_carry(&sums[1], &carries[1], load64_be(p + 8));
+		add_carry(&sums[2], &carries[2], load64_be(p + 16));
+		add_carry(&sums[3], &carries[3], load64_be(p + 24));
 	}
 	for (; length >= 8; length -= 8, p += 8)
-		add_carry(&sums[0], &carries[0], load64(p));
+		add_carry(&sums[0], &carries[0], load64_be(p));
 	if (length > 0)
 		add_carry(&sums[1], &carries[1], load_tail(p, length));
 

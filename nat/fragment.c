@@ -51,9 +51,9 @@ static struct fragment_datagram name_of(const struct packet *p, enum flow_direct
 	const uint8_t *ip = p->head + p->l3_offset;
 
 	return (struct fragment_datagram){
-		.source_be = load32(ip + IPV4_SOURCE),
-		.destination_be = load32(ip + IPV4_DESTINATION),
-		.id_be = load16(ip + IPV4_ID),
+		.source_be = load32_be(ip + IPV4_SOURCE),
+		.destination_be = load32_be(ip + IPV4_DESTINATION),
+		.id_be = load16_be(ip + IPV4_ID),
 		.protocol = p->l4_protocol,
 		.direction = (uint8_t)direction,
 		.waiting_head = OUTBOX_NONE,
@@ -113,7 +113,7 @@ static uint16_t offset_of(const struct packet *p)
 {
 	const uint8_t *ip = p->head + p->l3_offset;
 
-	return (uint16_t)((ntohs(load16(ip + IPV4_FRAGMENT)) & OFFSET_MASK) * 8);
+	return (uint16_t)((ntohs(load16_be(ip + IPV4_FRAGMENT)) & OFFSET_MASK) * 8);
 }
 
 static uint32_t data_length(const struct packet *p)
@@ -124,7 +124,7 @@ static uint32_t data_length(const struct packet *p)
 static bool has_valid_length(const struct packet *p)
 {
 	const uint8_t *ip = p->head + p->l3_offset;
-	bool more = (ntohs(load16(ip + IPV4_FRAGMENT)) & MORE_FRAGMENTS) != 0;
+	bool more = (ntohs(load16_be(ip + IPV4_FRAGMENT)) & MORE_FRAGMENTS) != 0;
 
 	return data_length(p) > 0 && (!more || data_length(p) % 8 == 0);
 }

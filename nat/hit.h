@@ -12,8 +12,8 @@
 #pragma once
 
 #include <netinet/ip_icmp.h>
-#include <string.h>
 
+#include "backend/bytes.h"
 #include "nat/checksum.h"
 #include "nat/nat_private.h"
 
@@ -30,40 +30,6 @@
 #define ICMP_TYPE 0
 #define ICMP_CHECKSUM 2
 #define ICMP_IDENTIFIER 4
-
-static inline uint16_t load16(const uint8_t *p)
-{
-	uint16_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return value;
-}
-
-static inline uint32_t load32(const uint8_t *p)
-{
-	uint32_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return value;
-}
-
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return value;
-}
-
-static inline void store16(uint8_t *p, uint16_t value)
-{
-	memcpy(p, &value, sizeof(value));
-}
-
-static inline void store32(uint8_t *p, uint32_t value)
-{
-	memcpy(p, &value, sizeof(value));
-}
 
 /* ICMP messages that are looked up by identifier: queries on the way out, replies on the way in.
  * Timestamp is the only other query in use (RFC 5508, section 3). */
@@ -87,7 +53,7 @@ static inline bool hit_ports(const struct packet *p, enum flow_direction directi
 
 		if (!(p->flags & PACKET_L4))
 			return false;
-		both = load32(l4);
+		both = load32_be(l4);
 		if (direction == FLOW_IN)
 			both = both << 16 | both >> 16;
 		*ports = both | protocol << 32;
@@ -98,7 +64,7 @@ static inline bool hit_ports(const struct packet *p, enum flow_direction directi
 	if (protocol == IPPROTO_ICMP) {
 		if (!(p->flags & PACKET_L4) || !hit_icmp_is_query(l4[ICMP_TYPE], direction))
 			return false;
-		*ports = load16(l4 + ICMP_IDENTIFIER) | protocol << 32;
+		*ports = load16_be(l4 + ICMP_IDENTIFIER) | protocol << 32;
 		return true;
 	}
 	*ports = protocol << 32;
@@ -108,7 +74,7 @@ static inline bool hit_ports(const struct packet *p, enum flow_direction directi
 /* The addresses of the key. */
 static inline uint64_t hit_addresses(const struct packet *p, enum flow_direction direction)
 {
-	uint64_t addresses = load64(p->head + p->l3_offset + IPV4_SOURCE);
+	uint64_t addresses = load64_be(p->head + p->l3_offset + IPV4_SOURCE);
 
 	return direction == FLOW_OUT ? addresses : addresses << 32 | addresses >> 32;
 }
@@ -159,19 +125,19 @@ static inline void hit_rewrite_l4(struct packet *p, const struct session *s,
 	uint8_t *field;
 
 	if (s->protocol == IPPROTO_ICMP) {
-		store16(l4 + ICMP_IDENTIFIER, port);
+		store16_be(l4 + ICMP_IDENTIFIER, port);
 		field = l4 + ICMP_CHECKSUM;
-		store16(field, checksum_update(load16(field), l4_delta));
+		store16_be(field, checksum_update(load16_be(field), l4_delta));
 		return;
 	}
-	store16(port_field, port);
+	store16_be(port_field, port);
 	field = l4 + (s->protocol == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
 	if ((p->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && p->vnet.csum_start == p->l4_offset)
-		store16(field, checksum_update_partial(load16(field), address_delta));
+		store16_be(field, checksum_update_partial(load16_be(field), address_delta));
 	else if (s->protocol == IPPROTO_TCP)
-		store16(field, checksum_update(load16(field), l4_delta));
+		store16_be(field, checksum_update(load16_be(field), l4_delta));
 	else
-		store16(field, checksum_update_udp(load16(field), l4_delta));
+		store16_be(field, checksum_update_udp(load16_be(field), l4_delta));
 }
 
 /* The address, and the L4 header when the packet has one. */
@@ -183,10 +149,11 @@ static inline void hit_rewrite(
 	uint16_t address_delta = s->address_delta ^ negate;
 
 	if (direction == FLOW_OUT)
-		store32(ip + IPV4_SOURCE, s->outside_be);
+		store32_be(ip + IPV4_SOURCE, s->outside_be);
 	else
-		store32(ip + IPV4_DESTINATION, s->inside_be);
-	store16(ip + IPV4_CHECKSUM, checksum_update(load16(ip + IPV4_CHECKSUM), address_delta));
+		store32_be(ip + IPV4_DESTINATION, s->inside_be);
+	store16_be(
+		ip + IPV4_CHECKSUM, checksum_update(load16_be(ip + IPV4_CHECKSUM), address_delta));
 	if (p->flags & PACKET_L4)
 		hit_rewrite_l4(p, s, direction, address_delta, s->l4_delta ^ negate);
 }
@@ -196,9 +163,9 @@ static inline void hit_replace_id(struct packet *p, uint16_t id_be)
 {
 	uint8_t *ip = p->head + p->l3_offset;
 
-	store16(ip + IPV4_CHECKSUM,
-		checksum_update16(load16(ip + IPV4_CHECKSUM), load16(ip + IPV4_ID), id_be));
-	store16(ip + IPV4_ID, id_be);
+	store16_be(ip + IPV4_CHECKSUM,
+		checksum_update16(load16_be(ip + IPV4_CHECKSUM), load16_be(ip + IPV4_ID), id_be));
+	store16_be(ip + IPV4_ID, id_be);
 }
 
 /* The whole hit. */

@@ -75,7 +75,7 @@ static bool find_embedded(struct packet *p, struct embedded *e)
 	if (packet_pull(p, e->end) < 0)
 		return false;
 	e->protocol = ip[IPV4_PROTOCOL];
-	return (load16(ip + IPV4_FRAGMENT) & htons(0x1fff)) == 0 &&
+	return (load16_be(ip + IPV4_FRAGMENT) & htons(0x1fff)) == 0 &&
 	       checksum_fold(checksum_add(0, ip, header)) == UINT16_MAX;
 }
 
@@ -85,19 +85,19 @@ static bool embedded_key(const struct packet *p, const struct embedded *e,
 	enum flow_direction direction, struct flow_key *key)
 {
 	const uint8_t *ip = p->head + e->ip, *l4 = p->head + e->l4;
-	uint32_t source_be = load32(ip + IPV4_SOURCE);
-	uint32_t destination_be = load32(ip + IPV4_DESTINATION);
+	uint32_t source_be = load32_be(ip + IPV4_SOURCE);
+	uint32_t destination_be = load32_be(ip + IPV4_DESTINATION);
 	uint16_t source_port_be = 0, destination_port_be = 0;
 
 	if (e->protocol == IPPROTO_TCP || e->protocol == IPPROTO_UDP) {
-		source_port_be = load16(l4 + L4_SOURCE_PORT);
-		destination_port_be = load16(l4 + L4_DESTINATION_PORT);
+		source_port_be = load16_be(l4 + L4_SOURCE_PORT);
+		destination_port_be = load16_be(l4 + L4_DESTINATION_PORT);
 	} else if (e->protocol == IPPROTO_ICMP) {
 		/* The embedded packet went the other way than the error. */
 		if (!hit_icmp_is_query(l4[ICMP_TYPE], direction == FLOW_IN ? FLOW_OUT : FLOW_IN))
 			return false;
-		source_port_be = direction == FLOW_IN ? load16(l4 + ICMP_IDENTIFIER) : 0;
-		destination_port_be = direction == FLOW_OUT ? load16(l4 + ICMP_IDENTIFIER) : 0;
+		source_port_be = direction == FLOW_IN ? load16_be(l4 + ICMP_IDENTIFIER) : 0;
+		destination_port_be = direction == FLOW_OUT ? load16_be(l4 + ICMP_IDENTIFIER) : 0;
 	} else if (e->protocol == 0) {
 		return false;
 	}
@@ -128,25 +128,28 @@ static void rewrite_embedded(struct packet *p, const struct embedded *e,
 	uint8_t *ip = p->head + e->ip, *l4 = p->head + e->l4;
 	uint8_t *address = ip + (direction == FLOW_IN ? IPV4_SOURCE : IPV4_DESTINATION);
 	uint8_t *port = l4 + (direction == FLOW_IN ? L4_SOURCE_PORT : L4_DESTINATION_PORT);
-	uint16_t address_delta = checksum_delta32(load32(address), address_be);
+	uint16_t address_delta = checksum_delta32(load32_be(address), address_be);
 	uint16_t port_delta;
 
-	store32(address, address_be);
-	store16(ip + IPV4_CHECKSUM, checksum_update(load16(ip + IPV4_CHECKSUM), address_delta));
+	store32_be(address, address_be);
+	store16_be(
+		ip + IPV4_CHECKSUM, checksum_update(load16_be(ip + IPV4_CHECKSUM), address_delta));
 	if (e->protocol == IPPROTO_ICMP)
 		port = l4 + ICMP_IDENTIFIER;
 	else if (e->protocol != IPPROTO_TCP && e->protocol != IPPROTO_UDP)
 		return;
-	port_delta = checksum_delta16(load16(port), port_be);
-	store16(port, port_be);
+	port_delta = checksum_delta16(load16_be(port), port_be);
+	store16_be(port, port_be);
 	if (e->protocol == IPPROTO_ICMP) {
-		store16(l4 + ICMP_CHECKSUM,
-			checksum_update(load16(l4 + ICMP_CHECKSUM), port_delta));
+		store16_be(l4 + ICMP_CHECKSUM,
+			checksum_update(load16_be(l4 + ICMP_CHECKSUM), port_delta));
 	} else if (e->protocol == IPPROTO_UDP) {
-		store16(l4 + UDP_CHECKSUM, checksum_update_udp(load16(l4 + UDP_CHECKSUM),
+		store16_be(
+			l4 + UDP_CHECKSUM, checksum_update_udp(load16_be(l4 + UDP_CHECKSUM),
 						   checksum_delta_join(address_delta, port_delta)));
 	} else if (e->l4 + TCP_CHECKSUM + 2 <= e->end) {
-		store16(l4 + TCP_CHECKSUM, checksum_update(load16(l4 + TCP_CHECKSUM),
+		store16_be(
+			l4 + TCP_CHECKSUM, checksum_update(load16_be(l4 + TCP_CHECKSUM),
 						   checksum_delta_join(address_delta, port_delta)));
 	}
 }
@@ -163,11 +166,11 @@ static void translate(struct packet *p, const struct embedded *e, enum flow_dire
 
 	rewrite_embedded(p, e, direction, embedded_be, port_be);
 	after = checksum_fold(checksum_add(0, p->head + e->ip, length));
-	store16(icmp + ICMP_CHECKSUM,
-		checksum_update(load16(icmp + ICMP_CHECKSUM), checksum_delta16(before, after)));
-	store16(ip + IPV4_CHECKSUM, checksum_update(load16(ip + IPV4_CHECKSUM),
-					    checksum_delta32(load32(outer), outer_be)));
-	store32(outer, outer_be);
+	store16_be(icmp + ICMP_CHECKSUM,
+		checksum_update(load16_be(icmp + ICMP_CHECKSUM), checksum_delta16(before, after)));
+	store16_be(ip + IPV4_CHECKSUM, checksum_update(load16_be(ip + IPV4_CHECKSUM),
+					       checksum_delta32(load32_be(outer), outer_be)));
+	store32_be(outer, outer_be);
 }
 
 /* An error from inside. */
@@ -180,7 +183,7 @@ enum nat_verdict icmp_error_out(struct nat *nat, struct packet *p)
 
 	if (!find_embedded(p, &e) || !is_checksum_right(p) ||
 		!embedded_key(p, &e, FLOW_OUT, &key) ||
-		load32(p->head + p->l3_offset + IPV4_DESTINATION) != flow_remote(&key))
+		load32_be(p->head + p->l3_offset + IPV4_DESTINATION) != flow_remote(&key))
 		return nat_refuse(nat, p, NAT_DROP_ICMP_ERROR);
 	s = find_session(nat, &key, FLOW_OUT);
 	if (s == NULL)
@@ -221,7 +224,7 @@ enum nat_verdict icmp_error_in(struct nat *nat, struct packet *p)
 		return nat_refuse(nat, p, NAT_DROP_ICMP_ERROR);
 	/* The host answers as a neighbour of the guests: it was sent a hairpinned packet. */
 	if (nat_is_inside(nat, flow_remote(&key)) &&
-		nat_is_inside(nat, load32(p->head + p->l3_offset + IPV4_SOURCE)))
+		nat_is_inside(nat, load32_be(p->head + p->l3_offset + IPV4_SOURCE)))
 		return icmp_error_out(nat, p);
 	s = find_session_in(nat, &key);
 	if (s == NULL)

@@ -21,10 +21,10 @@ static bool is_forbidden(const struct icmp_error *error)
 {
 	const uint8_t *ip = error->about;
 	size_t header = (size_t)(ip[0] & 0xf) * 4;
-	uint32_t source = ntohl(load32(ip + IPV4_SOURCE));
+	uint32_t source = ntohl(load32_be(ip + IPV4_SOURCE));
 
 	if (error->length < header + ICMP_HEADER ||
-		(load16(ip + IPV4_FRAGMENT) & htons(0x1fff)) != 0)
+		(load16_be(ip + IPV4_FRAGMENT) & htons(0x1fff)) != 0)
 		return true;
 	if (source >> 24 == 0 || source >> 24 == 127 || source >= 0xe0000000)
 		return true;
@@ -59,14 +59,15 @@ static void name_alias(const struct nat *nat, uint8_t *ip, size_t length)
 	uint16_t delta = checksum_delta32(nat->config.outside_be, nat->config.alias_be);
 	uint8_t *l4 = ip + header;
 
-	if (!nat_is_aliased(nat) || load32(ip + IPV4_DESTINATION) != nat->config.outside_be)
+	if (!nat_is_aliased(nat) || load32_be(ip + IPV4_DESTINATION) != nat->config.outside_be)
 		return;
-	store32(ip + IPV4_DESTINATION, nat->config.alias_be);
-	store16(ip + IPV4_CHECKSUM, checksum_update(load16(ip + IPV4_CHECKSUM), delta));
+	store32_be(ip + IPV4_DESTINATION, nat->config.alias_be);
+	store16_be(ip + IPV4_CHECKSUM, checksum_update(load16_be(ip + IPV4_CHECKSUM), delta));
 	if (ip[IPV4_PROTOCOL] == IPPROTO_TCP && length >= header + TCP_CHECKSUM + 2)
-		store16(l4 + TCP_CHECKSUM, checksum_update(load16(l4 + TCP_CHECKSUM), delta));
+		store16_be(l4 + TCP_CHECKSUM, checksum_update(load16_be(l4 + TCP_CHECKSUM), delta));
 	else if (ip[IPV4_PROTOCOL] == IPPROTO_UDP && length >= header + UDP_CHECKSUM + 2)
-		store16(l4 + UDP_CHECKSUM, checksum_update_udp(load16(l4 + UDP_CHECKSUM), delta));
+		store16_be(l4 + UDP_CHECKSUM,
+			checksum_update_udp(load16_be(l4 + UDP_CHECKSUM), delta));
 }
 
 static void fill(struct nat *nat, struct packet *p, const struct icmp_error *error)
@@ -76,22 +77,22 @@ static void fill(struct nat *nat, struct packet *p, const struct icmp_error *err
 	uint8_t *ip = p->head + ETHERNET_HEADER_LENGTH, *icmp = ip + IPV4_HEADER_MIN;
 
 	memset(p, 0, sizeof(*p));
-	store16(p->head + 12, htons(0x0800));
+	store16_be(p->head + 12, htons(0x0800));
 	ip[0] = 0x45;
-	store16(ip + IPV4_TOTAL_LENGTH, htons(total));
-	store16(ip + 4, htons(nat->fragments.next_id++));
+	store16_be(ip + IPV4_TOTAL_LENGTH, htons(total));
+	store16_be(ip + 4, htons(nat->fragments.next_id++));
 	ip[IPV4_TTL] = 64;
 	ip[IPV4_PROTOCOL] = IPPROTO_ICMP;
-	store32(ip + IPV4_SOURCE, error->source_be);
-	store32(ip + IPV4_DESTINATION, load32(error->about + IPV4_SOURCE));
-	store16(ip + IPV4_CHECKSUM, checksum_ipv4_header(ip, IPV4_HEADER_MIN));
+	store32_be(ip + IPV4_SOURCE, error->source_be);
+	store32_be(ip + IPV4_DESTINATION, load32_be(error->about + IPV4_SOURCE));
+	store16_be(ip + IPV4_CHECKSUM, checksum_ipv4_header(ip, IPV4_HEADER_MIN));
 	icmp[0] = error->type;
 	icmp[1] = error->code;
-	store16(icmp + ICMP_MTU, htons(error->mtu));
+	store16_be(icmp + ICMP_MTU, htons(error->mtu));
 	memcpy(icmp + ICMP_HEADER, error->about, quote);
 	if (error->verdict == NAT_VERDICT_WORLD)
 		name_alias(nat, icmp + ICMP_HEADER, quote);
-	store16(icmp + ICMP_CHECKSUM,
+	store16_be(icmp + ICMP_CHECKSUM,
 		checksum_finish(checksum_add(0, icmp, (size_t)(ICMP_HEADER + quote))));
 
 	p->length = (uint32_t)(ETHERNET_HEADER_LENGTH + total);

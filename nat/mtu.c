@@ -25,14 +25,15 @@ bool mtu_refuses(struct nat *nat, const struct packet *p, enum flow_direction di
 		.type = ICMP_DEST_UNREACH,
 		.code = ICMP_FRAG_NEEDED,
 		.mtu = (uint16_t)nat->mtu[direction],
-		.source_be = load32(ip + IPV4_DESTINATION), /* the world knows no other of ours */
+		.source_be =
+			load32_be(ip + IPV4_DESTINATION), /* the world knows no other of ours */
 		.about = ip,
 		.length = available < p->l3_length ? available : (uint16_t)p->l3_length,
 		.verdict = NAT_VERDICT_WORLD,
 	};
 
 	/* A segmented datagram cannot be cut again: as if it must not. */
-	if (!(ntohs(load16(ip + IPV4_FRAGMENT)) & DONT_FRAGMENT) &&
+	if (!(ntohs(load16_be(ip + IPV4_FRAGMENT)) & DONT_FRAGMENT) &&
 		p->vnet.gso_type == VIRTIO_NET_HDR_GSO_NONE)
 		return false;
 	if (direction == FLOW_OUT) {
@@ -51,7 +52,7 @@ static uint16_t make_fragment(
 {
 	uint16_t header = p->l4_offset; /* of Ethernet and IPv4 */
 	uint16_t frame = outbox_new(&nat->outbox);
-	uint16_t word = ntohs(load16(p->head + p->l3_offset + IPV4_FRAGMENT));
+	uint16_t word = ntohs(load16_be(p->head + p->l3_offset + IPV4_FRAGMENT));
 	struct outbox_frame *f;
 	uint8_t *ip;
 
@@ -72,13 +73,13 @@ static uint16_t make_fragment(
 	if (offset > 0 || (word & OFFSET_MASK) != 0)
 		f->packet.flags |= PACKET_LATER_FRAGMENT;
 	ip = f->packet.head + p->l3_offset;
-	store16(ip + IPV4_TOTAL_LENGTH, htons((uint16_t)f->packet.l3_length));
+	store16_be(ip + IPV4_TOTAL_LENGTH, htons((uint16_t)f->packet.l3_length));
 	/* A fragment may be cut again: its own offset counts, and its last piece need not be the
 	 * last one. */
 	if (!last)
 		word |= MORE_FRAGMENTS;
-	store16(ip + IPV4_FRAGMENT, htons((uint16_t)(word + offset / 8)));
-	store16(ip + IPV4_CHECKSUM, checksum_ipv4_header(ip, (size_t)(header - p->l3_offset)));
+	store16_be(ip + IPV4_FRAGMENT, htons((uint16_t)(word + offset / 8)));
+	store16_be(ip + IPV4_CHECKSUM, checksum_ipv4_header(ip, (size_t)(header - p->l3_offset)));
 	return frame;
 }
 
@@ -96,7 +97,7 @@ static void complete_checksum(struct nat *nat, const struct packet *p, uint16_t 
 	for (uint16_t i = first; i != OUTBOX_NONE; i = nat->outbox.frames[i].next)
 		sum = checksum_add(
 			sum, nat->outbox.frames[i].data, nat->outbox.frames[i].segment.iov_len);
-	store16(nat->outbox.frames[first].data + field,
+	store16_be(nat->outbox.frames[first].data + field,
 		p->l4_protocol == IPPROTO_UDP ? checksum_finish_udp(sum) : checksum_finish(sum));
 }
 
@@ -169,14 +170,14 @@ void mtu_clamp_mss(const struct nat *nat, struct packet *p)
 	uint8_t *mss = find_mss(tcp);
 	uint16_t before, after;
 
-	if (mss == NULL || ntohs(load16(mss)) <= nat->mss_max)
+	if (mss == NULL || ntohs(load16_be(mss)) <= nat->mss_max)
 		return;
 	/* The option may lie at an odd offset: sums of the whole header do not mind. */
 	before = checksum_fold(checksum_add(0, tcp, length));
-	store16(mss, htons(nat->mss_max));
+	store16_be(mss, htons(nat->mss_max));
 	after = checksum_fold(checksum_add(0, tcp, length));
 	if ((p->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && p->vnet.csum_start == p->l4_offset)
 		return;
-	store16(tcp + TCP_CHECKSUM,
-		checksum_update(load16(tcp + TCP_CHECKSUM), checksum_delta16(before, after)));
+	store16_be(tcp + TCP_CHECKSUM,
+		checksum_update(load16_be(tcp + TCP_CHECKSUM), checksum_delta16(before, after)));
 }

@@ -147,8 +147,8 @@ enum nat_verdict nat_slow_out(struct nat *nat, struct packet *p)
 	nat_count(&nat->counters->misses, 1);
 	if ((p->flags & (PACKET_IPV4 | PACKET_MALFORMED)) != PACKET_IPV4)
 		return nat_refuse(nat, p, NAT_DROP_MALFORMED);
-	destination_be = load32(ip + IPV4_DESTINATION);
-	if (!nat_is_inside(nat, load32(ip + IPV4_SOURCE)))
+	destination_be = load32_be(ip + IPV4_DESTINATION);
+	if (!nat_is_inside(nat, load32_be(ip + IPV4_SOURCE)))
 		return nat_refuse(nat, p, NAT_DROP_NOT_INSIDE);
 	if (is_unroutable(destination_be) || nat_is_lan(nat, destination_be))
 		return nat_refuse(nat, p, NAT_DROP_DESTINATION);
@@ -256,15 +256,16 @@ enum nat_verdict nat_slow_in(struct nat *nat, struct packet *p)
 	nat_count(&nat->counters->misses, 1);
 	if ((p->flags & (PACKET_IPV4 | PACKET_MALFORMED)) != PACKET_IPV4)
 		return nat_refuse(nat, p, NAT_DROP_MALFORMED);
-	if (!nat_is_outside(nat, load32(ip + IPV4_DESTINATION)))
+	if (!nat_is_outside(nat, load32_be(ip + IPV4_DESTINATION)))
 		return nat_refuse(nat, p, NAT_DROP_DESTINATION);
 	/* Whoever sends it: the host is the first router behind the gateway's address. */
 	if (icmp_error_is(p))
 		return icmp_error_in(nat, p);
 	/* The host as a neighbour of the guests calls a forwarded port. */
-	if (nat_is_inside(nat, load32(ip + IPV4_SOURCE)))
+	if (nat_is_inside(nat, load32_be(ip + IPV4_SOURCE)))
 		return nat_slow_out(nat, p);
-	if (is_unroutable(load32(ip + IPV4_SOURCE)) || nat_is_lan(nat, load32(ip + IPV4_SOURCE)))
+	if (is_unroutable(load32_be(ip + IPV4_SOURCE)) ||
+		nat_is_lan(nat, load32_be(ip + IPV4_SOURCE)))
 		return nat_refuse(nat, p, NAT_DROP_MALFORMED);
 	if (hit_key(p, FLOW_IN, &key, &event))
 		return nat_slow_session_in(nat, p, &key, event);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/bytes.h"
+
 /* Offsets in a header, and bits of its third byte. */
 #define AT_FLAGS 2
 #define AT_RCODE 3
@@ -24,11 +26,6 @@
 #define TTL 30
 /* What we take over UDP, said in OPT records. */
 #define EDNS_SIZE 1232
-
-static uint16_t load16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
 
 static uint8_t *store16(uint8_t *at, uint16_t value)
 {

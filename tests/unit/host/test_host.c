@@ -22,6 +22,7 @@
 #include "control/host/host.h"
 #include "control/host/host_mac.h"
 #include "tests/unit/host/namespace.h"
+#include "tests/unit/host/traffic.h"
 
 static struct host_config config_default(void)
 {
@@ -77,21 +78,11 @@ static void assert_refused(const struct host_config *config, int expected, const
 	assert_int_equal(descriptors(), before);
 }
 
-static struct host *up(const struct host_config *config)
-{
-	struct host *host = NULL;
-	char error[512] = "";
-
-	if (host_up(config, &host, error, sizeof(error)) < 0)
-		fail_msg("%s", error);
-	return host;
-}
-
 static void builds_and_takes_down(void **state)
 {
 	struct host_config config = config_default();
 	int before = descriptors();
-	struct host *host = up(&config);
+	struct host *host = traffic_build(&config);
 	uint8_t mac[LINK_MAC_LENGTH], stable[LINK_MAC_LENGTH];
 
 	assert_int_equal(host_tap(host)->queues, 2);
@@ -112,7 +103,7 @@ static void builds_and_takes_down(void **state)
 	assert_int_equal(descriptors(), before);
 
 	/* the gateway is the same again, where the machine has an id */
-	host = up(&config);
+	host = traffic_build(&config);
 	if (host_mac_stable(HOST_MAC_ID_FILE, "tap0", stable) == 0) {
 		assert_memory_equal(mac, stable, sizeof(mac));
 		assert_memory_equal(host_mac(host), stable, sizeof(mac));
@@ -130,7 +121,7 @@ static void obeys_the_configuration(void **state)
 	config.mac = mac;
 	config.mtu = 9000;
 	config.egress = "";
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_memory_equal(host_mac(host), mac, sizeof(mac));
 	assert_non_null(strstr(namespace_output("ip link show tap0"), "mtu 9000"));
 	assert_string_equal(host_egress(host), "");
@@ -138,7 +129,7 @@ static void obeys_the_configuration(void **state)
 	host_down(host);
 
 	config.egress = "world0";
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_string_equal(host_egress(host), "world0");
 	assert_non_null(strstr(namespace_output("nft list ruleset"), "oifname \"world0\""));
 	host_down(host);
@@ -152,7 +143,7 @@ static void works_without_a_way_out(void **state)
 	struct host *host;
 
 	namespace_run("ip route del default");
-	host = up(&config);
+	host = traffic_build(&config);
 	watch.fd = host_watch_fd(host);
 	assert_string_equal(host_egress(host), "");
 	assert_string_equal(host_warning(host, 0),
@@ -261,7 +252,7 @@ static void refuses_what_is_taken(void **state)
 	assert_nothing_left();
 
 	/* a second network of the same name leaves the first alone */
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_refused(&config, -EEXIST,
 		"TAP tap0 exists already and belongs to someone else: choose another name with "
 		"--tap or delete it with 'ip link del tap0'");
@@ -302,7 +293,7 @@ static void refuses_a_read_only_proc(void **state)
 	namespace_run("echo 1 > /proc/sys/net/ipv4/ip_forward");
 	assert_int_equal(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL), 0);
 	assert_int_equal(mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_string_equal(host_warning(host, 0),
 		"cannot switch off IPv6 on TAP tap0 (Read-only file system): a guest may announce "
 		"itself to the host as a router");
@@ -336,7 +327,7 @@ static int up_and_die(void *argument)
 {
 	struct host_config config = config_default();
 
-	up(&config);
+	traffic_build(&config);
 	raise(SIGKILL);
 	return 1;
 }
@@ -352,7 +343,7 @@ static void a_crash_leaves_nothing(void **state)
 	assert_false(namespace_has_link("tap0"));
 	assert_string_equal(namespace_output("nft list ruleset"), "");
 	assert_string_equal(namespace_output("cat /proc/sys/net/ipv4/ip_forward"), "1\n");
-	host_down(up(&config));
+	host_down(traffic_build(&config));
 	assert_nothing_left();
 }
 
@@ -387,7 +378,7 @@ static int monitor(void *argument)
 	struct host_config config = config_default();
 	struct orphan *orphan = argument;
 
-	orphan->host = up(&config);
+	orphan->host = traffic_build(&config);
 	namespace_fork(data_plane, orphan);
 	/* or nobody hears that it has failed */
 	close(orphan->ready[1]);
@@ -420,7 +411,7 @@ static void a_child_holds_only_the_tap(void **state)
 	assert_int_equal(read(orphan.ready[0], &byte, 1), 0);
 	close(orphan.ready[0]);
 	close(orphan.finish[0]);
-	host_down(up(&config));
+	host_down(traffic_build(&config));
 	assert_nothing_left();
 }
 
@@ -431,7 +422,7 @@ static void names_foreign_rules(void **state)
 
 	namespace_run("nft 'table inet guard { chain gate { type filter hook forward priority 0; "
 		      "policy drop; }; }'");
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_string_equal(host_warning(host, 0),
 		"the policy in nftables chain inet guard gate drops packets of guests and their "
 		"answers: run 'nft insert rule inet guard gate iifname tap0 accept; nft insert "

@@ -21,6 +21,7 @@
 #include "control/host/host.h"
 #include "control/host/host_record.h"
 #include "tests/unit/host/namespace.h"
+#include "tests/unit/host/traffic.h"
 
 #define DIRECTORY "/run/chnet"
 #define OWNER 65534
@@ -65,16 +66,6 @@ static void assert_stands(void)
 	assert_string_equal(namespace_output("cat /proc/sys/net/ipv4/ip_forward"), "1\n");
 }
 
-static struct host *up(const struct host_config *config)
-{
-	struct host *host = NULL;
-	char error[512] = "";
-
-	if (host_up(config, &host, error, sizeof(error)) < 0)
-		fail_msg("%s", error);
-	return host;
-}
-
 /* Opens the TAP as Cloud Hypervisor does; a negative errno or the descriptor. */
 static int open_tap(void)
 {
@@ -101,7 +92,7 @@ static int open_tap_as(void *uid)
 static void a_vmm_opens_it_by_name(void **state)
 {
 	struct host_config config = config_default();
-	struct host *host = up(&config);
+	struct host *host = traffic_build(&config);
 	uid_t owner = OWNER, other = OWNER - 1;
 
 	assert_stands();
@@ -117,7 +108,7 @@ static void a_vmm_opens_it_by_name(void **state)
 static void follows_the_way_out(void **state)
 {
 	struct host_config config = config_default();
-	struct host *host = up(&config);
+	struct host *host = traffic_build(&config);
 
 	assert_string_equal(host_egress(host), "eth0");
 	namespace_run("ip addr add 203.0.113.1/24 dev world0; ip route replace default via "
@@ -132,7 +123,7 @@ static void follows_the_way_out(void **state)
 static void one_vm_at_a_time(void **state)
 {
 	struct host_config config = config_default();
-	struct host *host = up(&config), *second = NULL;
+	struct host *host = traffic_build(&config), *second = NULL;
 	char error[512] = "";
 
 	assert_int_equal(host_up(&config, &second, error, sizeof(error)), -EBUSY);
@@ -144,7 +135,7 @@ static void one_vm_at_a_time(void **state)
 
 static int build_and_die(void *config)
 {
-	up(config);
+	traffic_build(config);
 	raise(SIGKILL);
 	return 0;
 }
@@ -164,7 +155,7 @@ static void what_a_killed_one_left_is_mended(void **state)
 
 	kill_child(&config);
 	assert_true(namespace_has_link("tap0"));
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_stands();
 	host_down(host);
 	assert_nothing_left();
@@ -196,7 +187,7 @@ static void kept_until_undone(void **state)
 
 	config.keep = true;
 	config.egress = "";
-	host = up(&config);
+	host = traffic_build(&config);
 	host_leave(host);
 	assert_stands();
 	/* a network that comes and goes leaves it alone */

@@ -38,16 +38,6 @@ static void assert_refused(const struct host_config *config, int expected, const
 	assert_string_equal(namespace_output("nft list ruleset"), "");
 }
 
-static struct host *up(const struct host_config *config)
-{
-	struct host *host = NULL;
-	char error[512] = "";
-
-	if (host_up(config, &host, error, sizeof(error)) < 0)
-		fail_msg("%s", error);
-	return host;
-}
-
 static void refuses_bad_ports(void **state)
 {
 	struct host_config config = traffic_config();
@@ -126,7 +116,7 @@ static void reserves_outside_ports(void **state)
 	config.outside_high = 59999;
 	config.forwards = &forward;
 	config.forward_count = 1;
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_true(host_is_stateless(host));
 	assert_string_equal(reserved(), "8080-8081,9090,50000-59999\n");
 	loopback.listen_be.s_addr = inet_addr("127.0.0.1");
@@ -146,7 +136,7 @@ static int up_and_die(void *argument)
 
 	config.outside_low = 50000;
 	config.outside_high = 59999;
-	up(&config);
+	traffic_build(&config);
 	raise(SIGKILL);
 	return 1;
 }
@@ -160,7 +150,7 @@ static void a_crash_leaves_nothing(void **state)
 	assert_true(waitpid(namespace_fork(up_and_die, NULL), &status, 0) > 0);
 	assert_true(WIFSIGNALED(status));
 	assert_string_equal(reserved(), "50000-59999\n");
-	host_down(up(&config));
+	host_down(traffic_build(&config));
 	assert_string_equal(reserved(), "\n");
 	assert_string_equal(namespace_output("ls /run/chnet | wc -l"), "0\n");
 }
@@ -176,7 +166,7 @@ static void gives_outside_ports_up(void **state)
 	namespace_run("echo 1 > /proc/sys/net/ipv4/ip_forward");
 	assert_int_equal(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL), 0);
 	assert_int_equal(mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_int_equal(umount("/proc/sys"), 0);
 	assert_false(host_is_stateless(host));
 	/* the first one is about IPv6 */
@@ -203,12 +193,12 @@ static void names_rules_against_ports(void **state)
 
 	namespace_run("nft 'table inet guard { chain gate { type filter hook forward priority 0; "
 		      "policy drop; iifname tap0 accept; ct state established accept; }; }'");
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_null(host_warning(host, 0));
 	host_down(host);
 	config.forwards = &forward;
 	config.forward_count = 1;
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_non_null(host_warning(host, 0));
 	assert_non_null(strstr(host_warning(host, 0),
 		"the policy in nftables chain inet guard gate drops connections to forwarded "
@@ -217,7 +207,7 @@ static void names_rules_against_ports(void **state)
 	config.forward_count = 0;
 	config.outside_low = 50000;
 	config.outside_high = 59999;
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_non_null(host_warning(host, 0));
 	assert_non_null(strstr(host_warning(host, 0),
 		"the policy in nftables chain inet guard gate drops answers to guests: "));
@@ -233,7 +223,7 @@ static void warns_of_another_nat(void **state)
 		      "priority srcnat; ip saddr 172.17.0.0/16 masquerade; }; }'");
 	config.outside_low = 50000;
 	config.outside_high = 59999;
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_string_equal(host_warning(host, 0),
 		"nftables table nat translates too, and may give connections of others the outside "
 		"ports 50000-59999, whose answers then go to guests: choose --outside-ports "
@@ -241,7 +231,7 @@ static void warns_of_another_nat(void **state)
 	host_down(host);
 	config.outside_low = 61000;
 	config.outside_high = 65535;
-	host = up(&config);
+	host = traffic_build(&config);
 	assert_null(host_warning(host, 0));
 	host_down(host);
 }

@@ -114,12 +114,19 @@ static int carry(void *argument)
 	}
 }
 
+struct host *traffic_build(const struct host_config *config)
+{
+	struct host *built = NULL;
+	char error[512] = "";
+
+	if (host_up(config, &built, error, sizeof(error)) < 0)
+		fail_msg("%s", error);
+	return built;
+}
+
 struct host *traffic_up(const struct host_config *config)
 {
-	char error[512];
-
-	if (host_up(config, &host, error, sizeof(error)) < 0)
-		fail_msg("%s", error);
+	host = traffic_build(config);
 	carrier = namespace_fork(carry, NULL);
 	return host;
 }

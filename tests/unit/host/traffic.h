@@ -49,6 +49,9 @@ int traffic_tear_down(void **state);
 /* What host_up() is given unless a test changes it. */
 struct host_config traffic_config(void);
 
+/* Builds the host's side in the present namespace; the caller takes it down with host_down(). */
+struct host *traffic_build(const struct host_config *config);
+
 /* Builds the host's side and connects the guest's to it. It is taken down by traffic_tear_down().
  */
 struct host *traffic_up(const struct host_config *config);

@@ -47,6 +47,22 @@ void fixture_fini(struct fixture *f)
 	munmap(f->memory, f->size);
 }
 
+int fixture_set_up(void **state)
+{
+	static struct fixture f;
+	struct nat_config config = fixture_config();
+
+	fixture_init(&f, &config);
+	*state = &f;
+	return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+	fixture_fini(*state);
+	return 0;
+}
+
 void fixture_restart(struct fixture *f)
 {
 	nat_free(f->nat);

@@ -59,6 +59,9 @@ struct nat_config fixture_config(void);
 /* With a memory of zeros, at an arbitrary time. */
 void fixture_init(struct fixture *f, const struct nat_config *config);
 void fixture_fini(struct fixture *f);
+/* For cmocka: *state is a fixture with that configuration. */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
 /* A new NAT on the same memory, as after a restart of the process. */
 void fixture_restart(struct fixture *f);
 void fixture_advance(struct fixture *f, uint64_t seconds);

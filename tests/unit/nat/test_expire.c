@@ -4,22 +4,6 @@
 
 #include "nat/nat_private.h"
 
-static int setup(void **state)
-{
-	static struct fixture f;
-	struct nat_config config = fixture_config();
-
-	fixture_init(&f, &config);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 /* RFC 4787 REQ-5 and REQ-6: 300 s, refreshed by the guest and by nobody else. */
 static void udp(void **state)
 {
@@ -149,11 +133,11 @@ static void sweep_keeps_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(udp, setup, teardown),
-		cmocka_unit_test_setup_teardown(icmp, setup, teardown),
+		cmocka_unit_test_setup_teardown(udp, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(icmp, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(each_is_settable),
 		cmocka_unit_test(sweep_is_bounded_and_complete),
-		cmocka_unit_test_setup_teardown(sweep_keeps_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(sweep_keeps_up, fixture_set_up, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("expire", tests, NULL, NULL);

@@ -17,22 +17,6 @@
 
 #include "nat/nat_private.h"
 
-static int setup(void **state)
-{
-	static struct fixture f;
-	struct nat_config config = fixture_config();
-
-	fixture_init(&f, &config);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 static void zero_memory_is_fresh(void **state)
 {
 	struct fixture *f = *state;
@@ -397,15 +381,19 @@ static void bytes_a_session(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(zero_memory_is_fresh, setup, teardown),
-		cmocka_unit_test_setup_teardown(sessions_survive, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			zero_memory_is_fresh, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			sessions_survive, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(counters_of_the_caller_go_on),
-		cmocka_unit_test_setup_teardown(other_headers_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(new_timeouts_apply, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			other_headers_are_refused, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			new_timeouts_apply, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(nonsense_is_sorted_out),
 		cmocka_unit_test(killed_at_random),
 		cmocka_unit_test(killed_at_every_instruction),
-		cmocka_unit_test_setup_teardown(bad_arguments, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_arguments, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(bytes_a_session),
 	};
 

@@ -5,22 +5,6 @@
 
 #include "nat/forward.h"
 
-static int setup(void **state)
-{
-	static struct fixture f;
-	struct nat_config config = fixture_config();
-
-	fixture_init(&f, &config);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 static struct nat_forward forward(uint8_t protocol, uint16_t outside, const char *inside,
 	uint16_t inside_port, uint16_t count)
 {
@@ -297,15 +281,17 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(from_the_world, setup, teardown),
-		cmocka_unit_test_setup_teardown(ranges, setup, teardown),
-		cmocka_unit_test_setup_teardown(outbound, setup, teardown),
-		cmocka_unit_test_setup_teardown(from_inside, setup, teardown),
+		cmocka_unit_test_setup_teardown(from_the_world, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(ranges, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(outbound, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(from_inside, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(through_the_alias),
-		cmocka_unit_test_setup_teardown(survives_a_restart, setup, teardown),
-		cmocka_unit_test_setup_teardown(hot_removal, setup, teardown),
-		cmocka_unit_test_setup_teardown(two_ways_to_one_port, setup, teardown),
-		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			survives_a_restart, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(hot_removal, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			two_ways_to_one_port, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(refusals, fixture_set_up, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("forward", tests, NULL, NULL);

@@ -30,22 +30,6 @@ struct reassembly {
 	uint32_t addresses[2]; /* network byte order */
 };
 
-static int setup(void **state)
-{
-	static struct fixture f;
-	struct nat_config config = fixture_config();
-
-	fixture_init(&f, &config);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 static uint32_t sum16(const uint8_t *data, size_t length, uint32_t sum)
 {
 	for (size_t i = 0; i < length; i++) {
@@ -466,16 +450,22 @@ static void refused_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(any_order_both_ways, setup, teardown),
-		cmocka_unit_test_setup_teardown(large_ping, setup, teardown),
-		cmocka_unit_test_setup_teardown(hairpin, setup, teardown),
-		cmocka_unit_test_setup_teardown(protocols_without_ports, setup, teardown),
-		cmocka_unit_test_setup_teardown(identifications_differ, setup, teardown),
-		cmocka_unit_test_setup_teardown(waiting_ends, setup, teardown),
-		cmocka_unit_test_setup_teardown(floods_are_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_datagram_has_a_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(malicious_pieces, setup, teardown),
-		cmocka_unit_test_setup_teardown(refused_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			any_order_both_ways, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(large_ping, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(hairpin, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			protocols_without_ports, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			identifications_differ, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(waiting_ends, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			floods_are_bounded, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			one_datagram_has_a_limit, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			malicious_pieces, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(refused_first, fixture_set_up, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("fragment", tests, NULL, NULL);

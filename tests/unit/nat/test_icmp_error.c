@@ -9,22 +9,6 @@
 
 #include "nat/nat_private.h"
 
-static int setup(void **state)
-{
-	static struct fixture f;
-	struct nat_config config = fixture_config();
-
-	fixture_init(&f, &config);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 /* Sends a packet out and an error about it in; verifies that what comes back embeds exactly what
  * was sent. `quote` bytes of the packet are embedded. */
 static void error_about(
@@ -249,14 +233,15 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(inbound, setup, teardown),
-		cmocka_unit_test_setup_teardown(outbound, setup, teardown),
+		cmocka_unit_test_setup_teardown(inbound, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(outbound, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(outbound_names_the_alias),
 		cmocka_unit_test(outbound_without_an_alias),
-		cmocka_unit_test_setup_teardown(hairpin, setup, teardown),
-		cmocka_unit_test_setup_teardown(behind_the_head, setup, teardown),
-		cmocka_unit_test_setup_teardown(sessions_are_left_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(hairpin, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(behind_the_head, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			sessions_are_left_alone, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(refusals, fixture_set_up, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("icmp_error", tests, NULL, NULL);

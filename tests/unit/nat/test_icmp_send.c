@@ -18,12 +18,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 static int send_from(
 	struct fixture *f, const struct packet *p, uint16_t length, enum icmp_budget budget)
 {
@@ -143,10 +137,10 @@ static void budgets_are_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(fields, setup, teardown),
-		cmocka_unit_test_setup_teardown(none_about_these, setup, teardown),
-		cmocka_unit_test_setup_teardown(rate_is_limited, setup, teardown),
-		cmocka_unit_test_setup_teardown(budgets_are_apart, setup, teardown),
+		cmocka_unit_test_setup_teardown(fields, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(none_about_these, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(rate_is_limited, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(budgets_are_apart, setup, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("icmp_send", tests, NULL, NULL);

@@ -23,12 +23,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 static uint8_t rest[65536];
 static struct iovec segment;
 
@@ -412,14 +406,14 @@ static void no_room_for_the_pieces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(too_big_with_df, setup, teardown),
-		cmocka_unit_test_setup_teardown(cut_without_df, setup, teardown),
-		cmocka_unit_test_setup_teardown(fragments_are_cut_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(identifications_differ, setup, teardown),
-		cmocka_unit_test_setup_teardown(gso, setup, teardown),
-		cmocka_unit_test_setup_teardown(mss_is_clamped, setup, teardown),
-		cmocka_unit_test_setup_teardown(odd_options, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_room_for_the_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_big_with_df, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(cut_without_df, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(fragments_are_cut_again, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(identifications_differ, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(gso, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(mss_is_clamped, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(odd_options, setup, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(no_room_for_the_pieces, setup, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("mtu", tests, NULL, NULL);

@@ -2,22 +2,6 @@
 /* World to guest: replies, filtering, refusals. */
 #include "fixture.h"
 
-static int setup(void **state)
-{
-	static struct fixture f;
-	struct nat_config config = fixture_config();
-
-	fixture_init(&f, &config);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 static void udp_reply(void **state)
 {
 	struct fixture *f = *state;
@@ -235,15 +219,19 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(udp_reply, setup, teardown),
-		cmocka_unit_test_setup_teardown(tcp_connection, setup, teardown),
-		cmocka_unit_test_setup_teardown(icmp_echo_reply, setup, teardown),
-		cmocka_unit_test_setup_teardown(udp_zero_checksum, setup, teardown),
+		cmocka_unit_test_setup_teardown(udp_reply, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(tcp_connection, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(icmp_echo_reply, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			udp_zero_checksum, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(filters),
-		cmocka_unit_test_setup_teardown(permission_needs_the_guest, setup, teardown),
-		cmocka_unit_test_setup_teardown(simultaneous_open, setup, teardown),
-		cmocka_unit_test_setup_teardown(inbound_connection, setup, teardown),
-		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			permission_needs_the_guest, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			simultaneous_open, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			inbound_connection, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(refusals, fixture_set_up, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("nat_in", tests, NULL, NULL);

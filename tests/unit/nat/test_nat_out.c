@@ -5,22 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int setup(void **state)
-{
-	static struct fixture f;
-	struct nat_config config = fixture_config();
-
-	fixture_init(&f, &config);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	return 0;
-}
-
 static void udp_is_translated(void **state)
 {
 	struct fixture *f = *state;
@@ -355,22 +339,30 @@ static void bursts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(udp_is_translated, setup, teardown),
-		cmocka_unit_test_setup_teardown(tcp_is_translated, setup, teardown),
-		cmocka_unit_test_setup_teardown(icmp_echo_is_translated, setup, teardown),
-		cmocka_unit_test_setup_teardown(mapping_is_endpoint_independent, setup, teardown),
-		cmocka_unit_test_setup_teardown(protocols_are_independent, setup, teardown),
-		cmocka_unit_test_setup_teardown(ranges_and_parity_are_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(partial_checksums_stay_partial, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			partial_checksum_of_something_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(udp_checksum_zero_stays_zero, setup, teardown),
-		cmocka_unit_test_setup_teardown(hairpin, setup, teardown),
+			udp_is_translated, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			tcp_is_translated, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			icmp_echo_is_translated, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			mapping_is_endpoint_independent, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			protocols_are_independent, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			ranges_and_parity_are_kept, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			partial_checksums_stay_partial, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			partial_checksum_of_something_else, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(
+			udp_checksum_zero_stays_zero, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test_setup_teardown(hairpin, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(hairpin_through_the_alias),
-		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(refusals, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test(ports_run_out),
 		cmocka_unit_test(table_is_full),
-		cmocka_unit_test_setup_teardown(bursts, setup, teardown),
+		cmocka_unit_test_setup_teardown(bursts, fixture_set_up, fixture_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("nat_out", tests, NULL, NULL);
