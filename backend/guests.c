@@ -23,6 +23,7 @@ static int register_port(struct guests *guests, unsigned int index)
 		.path = socket->path,
 		.index = (uint16_t)index,
 		.control_queue = socket->ctrl_vq,
+		.plain = socket->profile == OPTIONS_PROFILE_REDOX,
 		.quiesce = guests->quiesce,
 		.stats = &guests->stats->ports[index],
 		.worker_stats = &guests->stats->worker,

@@ -42,11 +42,11 @@ enum options_nat {
 	OPTIONS_NAT_KERNEL, /* frames reach the host with the guests' addresses */
 };
 
-/* What a guest's driver can do beyond what it negotiates. */
+/* What a guest's driver is offered; what it gets is what it acknowledges of that. */
 enum options_profile {
-	OPTIONS_PROFILE_AUTO,  /* default: by the features that its driver acknowledges */
-	OPTIONS_PROFILE_REDOX, /* RedoxOS: no offloads, one frame in flight */
-	OPTIONS_PROFILE_FULL,  /* Linux and its like */
+	OPTIONS_PROFILE_AUTO,  /* default: everything */
+	OPTIONS_PROFILE_REDOX, /* RedoxOS: no offloads, no merged receive buffers */
+	OPTIONS_PROFILE_FULL,  /* everything, and said so */
 };
 
 /* One --socket. */

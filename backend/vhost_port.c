@@ -21,16 +21,18 @@
 
 #define BIT(n) (1ULL << (n))
 
-uint64_t vhost_port_features(bool control_queue)
+uint64_t vhost_port_features(const struct vhost_port_config *config)
 {
-	uint64_t features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MRG_RXBUF) |
-			    BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) |
-			    BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |
-			    BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
-			    BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) |
-			    BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-			    BIT(VHOST_F_LOG_ALL) | BIT(VHOST_USER_F_PROTOCOL_FEATURES);
-	if (control_queue)
+	uint64_t features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+			    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VHOST_F_LOG_ALL) |
+			    BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	if (!config->plain)
+		features |= BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_CSUM) |
+			    BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |
+			    BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
+			    BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |
+			    BIT(VIRTIO_NET_F_GUEST_ECN);
+	if (config->control_queue)
 		features |= BIT(VIRTIO_NET_F_CTRL_VQ);
 	return features;
 }
@@ -345,7 +347,7 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 		.worker_stats = config->worker_stats,
 		.vid = -1,
 		.listen_fd = -1,
-		.offered = vhost_port_features(config->control_queue),
+		.offered = vhost_port_features(config),
 	};
 	pthread_mutex_init(&port->lock, NULL);
 	memcpy(port->path, config->path, path_length + 1);

@@ -62,6 +62,7 @@ struct vhost_port_config {
 	const char *path;   /* of the socket, at most 107 bytes */
 	uint16_t index;	    /* of the port */
 	bool control_queue; /* offer VIRTIO_NET_F_CTRL_VQ (the VMM serves it) */
+	bool plain;	    /* offer no offloads and no merged receive buffers */
 	struct quiesce *quiesce;
 	struct port_stats *stats;
 	struct worker_stats *worker_stats;
@@ -127,8 +128,8 @@ extern const struct port_ops vhost_port_ops;
 /* Worker: stops both rings until the driver resets them; their memory was not there. */
 void vhost_port_break(struct vhost_port *port);
 
-/* What is offered to every driver; `control_queue` adds VIRTIO_NET_F_CTRL_VQ. */
-uint64_t vhost_port_features(bool control_queue);
+/* What is offered to the driver of a port. */
+uint64_t vhost_port_features(const struct vhost_port_config *config);
 
 /*
  * epoll_event.data.u64 of a kick descriptor. It is watched edge-triggered and never read: what a

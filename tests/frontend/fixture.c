@@ -121,6 +121,17 @@ void fixture_accept_new_dataplane(struct fixture *fixture)
 	assert_int_not_equal(fixture->dataplane, 0);
 }
 
+void fixture_restart_dataplane(struct fixture *fixture, unsigned int ports)
+{
+	assert_int_not_equal(fixture->dataplane, 0);
+	assert_int_equal(kill(fixture->dataplane, SIGKILL), 0);
+	for (unsigned int i = 0; i < ports; i++) {
+		assert_int_equal(client_wait_hangup(&fixture->ports[i].client), 0);
+		assert_int_equal(frontend_reconnect(&fixture->ports[i], fixture->sockets[i]), 0);
+	}
+	fixture_accept_new_dataplane(fixture);
+}
+
 void fixture_check_alive(struct fixture *fixture)
 {
 	assert_int_equal(dataplane_of(fixture), fixture->dataplane);

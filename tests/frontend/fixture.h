@@ -59,6 +59,8 @@ void fixture_unplug(struct fixture *fixture, unsigned int index);
 
 /* The data plane died on purpose: take the one that runs now for the right one. */
 void fixture_accept_new_dataplane(struct fixture *fixture);
+/* Kills the data plane; the first `ports` front ends connect again, to its successor. */
+void fixture_restart_dataplane(struct fixture *fixture, unsigned int ports);
 /* The data plane is the one that was started. */
 void fixture_check_alive(struct fixture *fixture);
 

@@ -15,7 +15,6 @@
 
 #include "tests/frontend/fixture.h"
 
-#include <signal.h>
 #include <string.h>
 
 #define CLIENT 68
@@ -204,13 +203,7 @@ static void lease_outlives_the_data_plane(void **state)
 	for (unsigned int i = 0; i < 2; i++)
 		assert_int_equal(
 			driver_drain(&fixture->ports[i].driver, deadline_in(DEADLINE_STEP_MS)), 0);
-	assert_int_not_equal(fixture->dataplane, 0);
-	assert_int_equal(kill(fixture->dataplane, SIGKILL), 0);
-	for (unsigned int i = 0; i < 2; i++) {
-		assert_int_equal(client_wait_hangup(&fixture->ports[i].client), 0);
-		assert_int_equal(frontend_reconnect(&fixture->ports[i], fixture->sockets[i]), 0);
-	}
-	fixture_accept_new_dataplane(fixture);
+	fixture_restart_dataplane(fixture, 2);
 	assert_int_equal(run_client(fixture, 1).ip, FIXTURE_FIRST_IP + 2);
 	assert_int_equal(run_client(fixture, 0).ip, FIXTURE_FIRST_IP + 1);
 }

@@ -22,7 +22,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -117,14 +116,11 @@ static void replace_dataplane(struct fixture *fixture)
 	char line[256];
 	size_t mark = backend_process_mark(&fixture->backend);
 
-	assert_int_equal(kill(fixture->dataplane, SIGKILL), 0);
-	assert_int_equal(client_wait_hangup(&fixture->ports[0].client), 0);
+	fixture_restart_dataplane(fixture, 1);
 	assert_int_equal(
 		backend_process_wait_line(&fixture->backend, mark,
 			"chnet-vhost: flow memory adopted with 1 sessions", line, sizeof(line)),
 		0);
-	assert_int_equal(frontend_reconnect(&fixture->ports[0], fixture->sockets[0]), 0);
-	fixture_accept_new_dataplane(fixture);
 }
 
 static void exchange_udp(struct fixture *fixture, int fd, const char *text)

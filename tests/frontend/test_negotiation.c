@@ -11,7 +11,6 @@
 #include "tests/frontend/fixture.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #define OFFER                                                                                  \
@@ -22,6 +21,12 @@
 		FRONTEND_BIT(VIRTIO_NET_F_GUEST_TSO6) | FRONTEND_BIT(VIRTIO_NET_F_GUEST_ECN) | \
 		FRONTEND_BIT(VIRTIO_RING_F_INDIRECT_DESC) |                                    \
 		FRONTEND_BIT(VIRTIO_RING_F_EVENT_IDX) | FRONTEND_BIT(FRONTEND_F_LOG_ALL) |     \
+		FRONTEND_BIT(FRONTEND_F_PROTOCOL_FEATURES))
+
+/* With profile=redox. */
+#define OFFER_PLAIN                                                                        \
+	(FRONTEND_BIT(VIRTIO_F_VERSION_1) | FRONTEND_BIT(VIRTIO_RING_F_INDIRECT_DESC) |    \
+		FRONTEND_BIT(VIRTIO_RING_F_EVENT_IDX) | FRONTEND_BIT(FRONTEND_F_LOG_ALL) | \
 		FRONTEND_BIT(FRONTEND_F_PROTOCOL_FEATURES))
 
 /* The protocol features without which Cloud Hypervisor cannot do its work. */
@@ -73,14 +78,9 @@ static void offer_is_the_same_after_a_restart_of_the_data_plane(void **state)
 	for (unsigned int i = 0; i < 2; i++)
 		assert_int_equal(
 			driver_drain(&fixture->ports[i].driver, deadline_in(DEADLINE_STEP_MS)), 0);
-	assert_int_not_equal(fixture->dataplane, 0);
-	assert_int_equal(kill(fixture->dataplane, SIGKILL), 0);
-	for (unsigned int i = 0; i < 2; i++) {
-		assert_int_equal(client_wait_hangup(&fixture->ports[i].client), 0);
-		assert_int_equal(frontend_reconnect(&fixture->ports[i], fixture->sockets[i]), 0);
+	fixture_restart_dataplane(fixture, 2);
+	for (unsigned int i = 0; i < 2; i++)
 		assert_int_equal(fixture->ports[i].offered, OFFER);
-	}
-	fixture_accept_new_dataplane(fixture);
 	fixture_introduce(fixture);
 	fixture_stream(fixture, 0, 1, 1000);
 	fixture_stream(fixture, 1, 0, 1000);
@@ -98,6 +98,25 @@ static void control_queue_is_offered_only_when_asked_for(void **state)
 	assert_int_equal(fixture->ports[0].offered, OFFER | FRONTEND_BIT(VIRTIO_NET_F_CTRL_VQ));
 	assert_int_equal(fixture->ports[1].offered, OFFER);
 	fixture_introduce(fixture);
+}
+
+/* What it is not offered it is not sent either, nor may it be: both ways to a neighbour with all.
+ */
+static void redox_is_offered_no_offloads(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char *const suffixes[] = {",profile=redox", ",profile=full"};
+	struct frontend_options options = fixture_options(), plain = options;
+
+	fixture_start(fixture, 2, suffixes, NULL);
+	plain.features &= OFFER_PLAIN;
+	fixture_plug(fixture, 0, &plain);
+	fixture_plug(fixture, 1, &options);
+	assert_int_equal(fixture->ports[0].offered, OFFER_PLAIN);
+	assert_int_equal(fixture->ports[1].offered, OFFER);
+	fixture_introduce(fixture);
+	fixture_stream(fixture, 0, 1, 1000);
+	fixture_stream(fixture, 1, 0, 1000);
 }
 
 static void front_end_without_reply_ack_works(void **state)
@@ -165,6 +184,7 @@ static const struct CMUnitTest tests[] = {
 	FIXTURE_TEST(offer_is_the_same_after_reconnect),
 	FIXTURE_TEST(offer_is_the_same_after_a_restart_of_the_data_plane),
 	FIXTURE_TEST(control_queue_is_offered_only_when_asked_for),
+	FIXTURE_TEST(redox_is_offered_no_offloads),
 	FIXTURE_TEST(front_end_without_reply_ack_works),
 	FIXTURE_TEST(feature_that_was_not_offered_is_refused),
 	FIXTURE_TEST(firmware_comes_before_the_kernel),

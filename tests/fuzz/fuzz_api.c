@@ -10,13 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/check.h"
 #include "tests/unit/control/api_double.h"
-
-#define CHECK(condition)                  \
-	do {                              \
-		if (!(condition))         \
-			__builtin_trap(); \
-	} while (0)
 
 static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "HEAD", "", "get"};
 static const char *const paths[] = {"/v1/status", "/v1/ports", "/v1/ports/", "/v1/flows",

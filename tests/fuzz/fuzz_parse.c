@@ -18,17 +18,10 @@
 #include "guest/services/arp.h"
 #include "guest/services/icmp_echo.h"
 #include "nat/checksum.h"
+#include "tests/fuzz/check.h"
 #include "tests/unit/frame.h"
 
 #define GATEWAY 0xac100001U
-
-#define CHECK(condition)                                                                \
-	do {                                                                            \
-		if (!(condition)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                        \
-		}                                                                       \
-	} while (0)
 
 struct input {
 	struct virtio_net_hdr_v1 vnet;
