@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "backend/forward_check.h"
@@ -53,15 +54,28 @@ static bool may_bind(const struct foundation *foundation, const char *path)
 	return false;
 }
 
+static bool is_port(const struct options *options, const char *path)
+{
+	for (unsigned int i = 0; i < options->socket_count; i++)
+		if (strcmp(options->sockets[i].path, path) == 0)
+			return true;
+	return false;
+}
+
 /* Puts a path of our own in front of settings that have none. False when there is no room. */
 static bool complete(struct change *change, const char *text, char spec[CONTROL_REQUEST_TEXT])
 {
-	int length = text[0] == ',' ? snprintf(spec, CONTROL_REQUEST_TEXT, "%s/port%u.sock%s",
-					      change->foundation->ports_directory.path,
-					      change->serial, text[1] ? text : "")
-				    : snprintf(spec, CONTROL_REQUEST_TEXT, "%s", text);
+	const char *directory = change->foundation->ports_directory.path;
 
-	return length < CONTROL_REQUEST_TEXT;
+	if (text[0] != ',')
+		return snprintf(spec, CONTROL_REQUEST_TEXT, "%s", text) < CONTROL_REQUEST_TEXT;
+	/* A user may have taken such a path himself. */
+	do
+		snprintf(spec, CONTROL_REQUEST_TEXT, "%s/port%u.sock", directory, change->serial++);
+	while (is_port(change->options, spec));
+	size_t length = strlen(spec);
+	return snprintf(spec + length, CONTROL_REQUEST_TEXT - length, "%s", text[1] ? text : "") <
+	       (int)(CONTROL_REQUEST_TEXT - length);
 }
 
 static int port_add(
@@ -91,7 +105,6 @@ static int port_add(
 		options_change_remove_socket(change->options, index);
 		return error;
 	}
-	change->serial++;
 	answer->number = index;
 	snprintf(answer->text, sizeof(answer->text), "%s", spec);
 	log_info("port %u added: socket %s", index, path);
@@ -220,12 +233,31 @@ _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONTROL_KIND_COUNT, "all kind
 void change_answer(
 	struct change *change, const struct control_request *request, struct control_answer *answer)
 {
-	*answer = (struct control_answer){0};
+	*answer = (struct control_answer){.serial = request->serial};
 	if (request->kind >= CONTROL_KIND_COUNT ||
 		memchr(request->text, 0, sizeof(request->text)) == NULL)
 		answer->error = refuse(answer, -EINVAL, "the monitor does not know such a request");
 	else
 		answer->error = kinds[request->kind](change, request, answer);
+}
+
+int change_serve(struct change *change, int fd)
+{
+	struct control_request request;
+	struct control_answer answer;
+
+	/* The true length, also of a message that is longer. */
+	ssize_t length = recv(fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (length <= 0)
+		return -EPIPE;
+	if (length != sizeof(request))
+		request = (struct control_request){.kind = CONTROL_KIND_COUNT};
+	change_answer(change, &request, &answer);
+	if (send(fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	return 0;
 }
 
 void change_forget_leaving(struct change *change)

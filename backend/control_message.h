@@ -6,7 +6,11 @@
  *
  * To the monitor a request is hostile input: a data plane that was taken over may send anything.
  * So there are few kinds, of one size; texts go through the parsers of the command line; and no
- * request can do more than whoever may use the API can.
+ * request can do more than whoever may use the API can. A data plane that does not take its answers
+ * loses the line.
+ *
+ * An answer repeats the serial number of its request: one that comes after its request was given up
+ * is not taken for that of the next one.
  *
  *   PORT_ADD        text: as --socket, or from its first comma on; answer: number, text: the whole
  *   PORT_REMOVE     number; the port is no longer configured
@@ -41,11 +45,13 @@ enum control_kind {
 struct control_request {
 	uint32_t kind; /* enum control_kind */
 	uint32_t number;
+	uint32_t serial;		 /* chosen by who asks */
 	char text[CONTROL_REQUEST_TEXT]; /* terminated */
 };
 
 struct control_answer {
 	int32_t error; /* 0 or a negative errno; then `text` is a sentence for the user */
 	uint32_t number;
+	uint32_t serial;		/* of the request */
 	char text[CONTROL_ANSWER_TEXT]; /* terminated */
 };

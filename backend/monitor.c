@@ -170,23 +170,16 @@ static void close_control(struct monitor *monitor)
 /* The data plane asks for something. It is not waited for, whatever it does. */
 static void on_control(struct monitor *monitor)
 {
-	struct control_request request = {.kind = CONTROL_KIND_COUNT};
-	struct control_answer answer;
+	int error = change_serve(&monitor->change, monitor->control_fd);
 
-	ssize_t length = recv(monitor->control_fd, &request, sizeof(request), MSG_DONTWAIT);
-	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+	if (!error)
 		return;
-	if (length <= 0) {
-		/* It is gone, or will be in a moment; its death comes as a signal. */
-		close(monitor->control_fd);
-		monitor->control_fd = -1;
-		return;
-	}
-	if (length != sizeof(request))
-		request.kind = CONTROL_KIND_COUNT;
-	change_answer(&monitor->change, &request, &answer);
-	if (send(monitor->control_fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		log_warning("the data plane does not take an answer: %s", strerror(errno));
+	/* Once, however much it sends. Its end is no error: its death comes as a signal. */
+	if (error != -EPIPE)
+		log_warning("the data plane does not take its answers, and gets no more: %s",
+			strerror(-error));
+	close(monitor->control_fd);
+	monitor->control_fd = -1;
 }
 
 /* Tells whoever started us that guests can connect; once. */
