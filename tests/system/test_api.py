@@ -186,7 +186,10 @@ def hot_ports():
         lab.expect(not os.path.exists(port["socket"]), "the socket is still there")
         lab.expect(2 not in ports(), f"{ports()}")
         made.append(guest)
+    first = ports()[0]["socket"]
+    lab.expect(os.path.exists(first), f"{first} is not there")
     delete_port(0)
+    lab.expect(not os.path.exists(first), "the socket that was given at the start is still there")
     lab.expect(list(ports()) == [1], f"{ports()}")
     flood.signal(signal.SIGINT)
     flood.wait()
