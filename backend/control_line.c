@@ -54,7 +54,7 @@ int control_line_ask(int fd, enum control_kind kind, unsigned int number, const 
 	/* Of the last request; one thread asks. */
 	static uint32_t serial;
 	struct control_request request = {.kind = kind, .number = number};
-	struct control_answer answer;
+	struct control_answer answer = {.error = 0};
 
 	if ((size_t)snprintf(request.text, sizeof(request.text), "%s", text ? text : "") >=
 		sizeof(request.text)) {

@@ -401,7 +401,7 @@ static void test_forwards(void **state)
 /* A text of a few words that mean something to the parsers, in any order. */
 static void write_anything(uint32_t *random, char text[CONTROL_REQUEST_TEXT])
 {
-	static const char *const words[] = {"/run/guests/", PORTS "/", "a.sock", "c.sock", "x", ",",
+	static const char *const words[] = {"/run/guests/", PORTS, "a.sock", "c.sock", "x", ",",
 		"mac=", "52:54:00:00:00:01", "ip=", "172.16.0.", "2", "hostname=", "ctrl-vq=on",
 		"/", "..", "tcp:", "80", "=", "-", "\n", "%s%n", "warning", "error", "\xff"};
 	size_t length = 0;
