@@ -250,10 +250,8 @@ static void remove_ports(const struct vhost_network *network)
 		json_t *answer = NULL;
 
 		snprintf(path, sizeof(path), "/v1/ports/%u", network->ports[i]);
-		if (client_json(network->name, "DELETE", path, NULL, &answer, unused) == 0) {
+		if (client_json(network->name, "DELETE", path, NULL, &answer, unused) == 0)
 			json_decref(answer);
-			unlink(network->sockets[i]);
-		}
 	}
 }
 

@@ -226,6 +226,7 @@ def join():
     first.signal(signal.SIGTERM)
     lab.expect(first.wait(20) == 0, f"{first.lines[-5:]}")
     lab.expect(monitors() == [monitor], "the network ended with its first VM")
+    lab.expect(not os.path.exists("/run/chnet/default.0.vhost"), "the first one's socket is left")
     second.ping("172.16.0.1")
     # The first one's place is free again.
     third = Run(name="third")
