@@ -15,6 +15,7 @@
 #include "backend/control_line.h"
 #include "backend/log.h"
 #include "backend/options_change.h"
+#include "guest/services/dhcp_lease.h"
 
 static bool has_nat(const struct api_view *view)
 {
@@ -76,6 +77,28 @@ static const char *profile_name(enum options_profile profile)
 	return "auto";
 }
 
+_Static_assert(API_LEASES_MAX == DHCP_LEASES_PORT, "a port shows all of its leases");
+_Static_assert(API_NAME_CAPACITY == DHCP_NAME_CAPACITY, "names fit");
+
+/* The worker writes them meanwhile; one that it is just writing is left out. */
+static void show_leases(const struct dhcp_table *table, struct api_port *port)
+{
+	uint64_t now_s = worker_clock_ns() / 1000000000;
+
+	for (unsigned int i = 0; table && i < DHCP_LEASES_MAX; i++) {
+		struct dhcp_lease lease;
+		if (!dhcp_lease_read(table, i, &lease) || lease.port != port->port ||
+			lease.state != DHCP_STATE_HELD || lease.end_s <= now_s ||
+			port->lease_count == API_LEASES_MAX)
+			continue;
+		struct api_lease *shown = &port->leases[port->lease_count++];
+		memcpy(shown->mac, lease.mac, sizeof(shown->mac));
+		memcpy(shown->hostname, lease.name, sizeof(shown->hostname));
+		shown->ip_be = lease.ip_be;
+		shown->expires_s = (uint32_t)(lease.end_s - now_s);
+	}
+}
+
 static int port(void *context, unsigned int from, struct api_port *ret_port)
 {
 	const struct api_view *view = context;
@@ -94,6 +117,7 @@ static int port(void *context, unsigned int from, struct api_port *ret_port)
 		.socket = socket->path,
 		.has_mac = socket->has_mac,
 		.ip_be = socket->ip_be,
+		.hostname = socket->hostname,
 		.profile = profile_name(socket->profile),
 		.ctrl_vq = socket->ctrl_vq,
 		.connected = state.connected,
@@ -106,6 +130,7 @@ static int port(void *context, unsigned int from, struct api_port *ret_port)
 		.drops = stats_drops(stats),
 	};
 	memcpy(ret_port->mac, socket->mac, sizeof(ret_port->mac));
+	show_leases(view->config->leases, ret_port);
 	return 0;
 }
 

@@ -12,6 +12,7 @@ struct add_values {
 	const char *name;
 	const char *mac;
 	const char *ip;
+	const char *hostname;
 	const char *profile;
 	bool ctrl_vq;
 	bool json;
@@ -23,6 +24,8 @@ static const struct usage_option add_options[] = {
 		offsetof(struct add_values, mac)},
 	{"--ip", "ADDRESS", "the only IPv4 address that the guest may use", USAGE_TEXT,
 		offsetof(struct add_values, ip)},
+	{"--hostname", "NAME", "the guest's name, for other guests and DHCP", USAGE_TEXT,
+		offsetof(struct add_values, hostname)},
 	{"--profile", "PROFILE", "what its driver is offered: auto, redox or full [auto]",
 		USAGE_TEXT, offsetof(struct add_values, profile)},
 	{"--ctrl-vq", NULL, "offer a control queue, which the VMM must serve", USAGE_FLAG,
@@ -53,9 +56,9 @@ static int add(int argc, char *argv[])
 	int code = usage_read(&add_usage, argc, argv, &values, &operands);
 	if (code != USAGE_GO_ON)
 		return code;
-	json_t *body = json_pack("{s:s*, s:s*, s:s*, s:s*, s:b}", "socket",
+	json_t *body = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:b}", "socket",
 		operands.count ? operands.texts[0] : NULL, "mac", values.mac, "ip", values.ip,
-		"profile", values.profile, "ctrl_vq", values.ctrl_vq);
+		"hostname", values.hostname, "profile", values.profile, "ctrl_vq", values.ctrl_vq);
 	if (!body)
 		return command_fail("port add: what you wrote is no UTF-8");
 	int result = client_json(values.name, "POST", "/v1/ports", body, &answer, error);

@@ -23,13 +23,15 @@ static const struct usage usage = {
 	.description =
 		"Lists the ports of a network: one guest each.\n"
 		"GUEST is 'up' when the guest's driver uses both queues, 'connected' when only\n"
-		"a VMM is there. RX is what came from the guest, TX what went to it.",
+		"a VMM is there. NAME and IP are what the port was given, else what DHCP was told\n"
+		"and gave. RX is what came from the guest, TX what went to it.",
 	.options = options,
 };
 
 static const struct output_column columns[] = {
 	{.name = "PORT", .is_number = true},
 	{.name = "GUEST"},
+	{.name = "NAME", .may_be_cut = true},
 	{.name = "IP"},
 	{.name = "MAC"},
 	{.name = "RX", .is_number = true},
@@ -46,6 +48,17 @@ static void show_guest(struct output *output, const json_t *port)
 		output_text(output, output_member_true(port, "connected") ? "connected" : NULL);
 }
 
+/* What the port was given, else what is in its lease; with several leases there is no telling. */
+static const char *given_or_leased(const json_t *port, const char *member)
+{
+	const char *given = output_member_text(port, member);
+	const json_t *leases = json_object_get(port, "leases");
+
+	if (given || json_array_size(leases) != 1)
+		return given;
+	return output_member_text(json_array_get(leases, 0), member);
+}
+
 static int show(const json_t *answer)
 {
 	struct output *output = output_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -60,7 +73,8 @@ static int show(const json_t *answer)
 		output_row(output);
 		output_number(output, output_member_number(port, "port"));
 		show_guest(output, port);
-		output_text(output, output_member_text(port, "ip"));
+		output_text(output, given_or_leased(port, "hostname"));
+		output_text(output, given_or_leased(port, "ip"));
 		output_text(output, output_member_text(port, "mac"));
 		output_text(output, output_bytes(output_member_number(port, "rx_bytes"), text));
 		output_text(output, output_bytes(output_member_number(port, "tx_bytes"), text));

@@ -6,25 +6,42 @@
 
 #include "control/api/handlers.h"
 
-static json_t *mac_json(const struct api_port *port)
+static json_t *mac_json(const uint8_t m[6])
 {
-	const uint8_t *m = port->mac;
-
-	if (!port->has_mac)
-		return json_null();
 	return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+}
+
+static json_t *hostname_json(const char *name)
+{
+	return *name ? api_json_text(name) : json_null();
+}
+
+static json_t *leases_json(const struct api_port *port)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < port->lease_count; i++) {
+		const struct api_lease *lease = &port->leases[i];
+		json_array_append_new(list,
+			json_pack("{s:o, s:o, s:o, s:I}", "ip", api_json_ipv4(lease->ip_be), "mac",
+				mac_json(lease->mac), "hostname", hostname_json(lease->hostname),
+				"expires_s", (json_int_t)lease->expires_s));
+	}
+	return list;
 }
 
 static json_t *port_json(const struct api_port *port)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, "
+			 "s:I, s:o}",
 		"port", (int)port->port, "socket", api_json_text(port->socket), "mac",
-		mac_json(port), "ip", api_json_ipv4(port->ip_be), "profile", port->profile,
-		"ctrl_vq", port->ctrl_vq, "connected", port->connected, "receiving",
-		port->receiving, "sending", port->sending, "rx_packets",
-		(json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets",
-		(json_int_t)port->tx_packets, "tx_bytes", (json_int_t)port->tx_bytes, "drops",
-		(json_int_t)port->drops);
+		port->has_mac ? mac_json(port->mac) : json_null(), "ip", api_json_ipv4(port->ip_be),
+		"hostname", hostname_json(port->hostname), "profile", port->profile, "ctrl_vq",
+		port->ctrl_vq, "connected", port->connected, "receiving", port->receiving,
+		"sending", port->sending, "rx_packets", (json_int_t)port->rx_packets, "rx_bytes",
+		(json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets, "tx_bytes",
+		(json_int_t)port->tx_bytes, "drops", (json_int_t)port->drops, "leases",
+		leases_json(port));
 }
 
 struct api_answer api_ports_get(

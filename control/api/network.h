@@ -40,22 +40,36 @@ struct api_status {
 	uint64_t sessions_max; /* its capacity; 0 without a NAT of our own */
 };
 
+#define API_LEASES_MAX 8 /* of one port */
+#define API_NAME_CAPACITY 64
+
+/* An address that DHCP has leased. */
+struct api_lease {
+	uint8_t mac[6];			  /* the guest's */
+	uint32_t ip_be;			  /* network byte order */
+	char hostname[API_NAME_CAPACITY]; /* what the guest calls itself; "": nothing */
+	uint32_t expires_s;		  /* time left */
+};
+
 struct api_port {
 	unsigned int port;  /* its number */
 	const char *socket; /* path */
 	bool has_mac;	    /* only this MAC may be used: */
 	uint8_t mac[6];
-	uint32_t ip_be;	     /* only this IPv4 address may be used; 0: any */
-	const char *profile; /* "auto", "redox", "full" */
-	bool ctrl_vq;	     /* the device offers a control queue */
-	bool connected;	     /* a VMM is */
-	bool receiving;	     /* the guest's driver has started its receive queue */
-	bool sending;	     /* ... its transmit queue */
-	uint64_t rx_packets; /* from the guest */
+	uint32_t ip_be;	      /* only this IPv4 address may be used; 0: any */
+	const char *hostname; /* the guest's name; "": what it calls itself */
+	const char *profile;  /* "auto", "redox", "full" */
+	bool ctrl_vq;	      /* the device offers a control queue */
+	bool connected;	      /* a VMM is */
+	bool receiving;	      /* the guest's driver has started its receive queue */
+	bool sending;	      /* ... its transmit queue */
+	uint64_t rx_packets;  /* from the guest */
 	uint64_t rx_bytes;
 	uint64_t tx_packets; /* to the guest */
 	uint64_t tx_bytes;
-	uint64_t drops; /* frames dropped on its behalf, all reasons */
+	uint64_t drops;				 /* frames dropped on its behalf, all reasons */
+	struct api_lease leases[API_LEASES_MAX]; /* those that have not ended */
+	unsigned int lease_count;
 };
 
 struct api_flow {

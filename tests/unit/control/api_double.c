@@ -54,9 +54,16 @@ static int port(void *context, unsigned int from, struct api_port *ret_port)
 		.has_mac = !from,
 		.mac = {0x52, 0x54, 0, 0x12, 0x34, 0x56},
 		.ip_be = from ? 0 : htonl(0xac100002),
+		.hostname = from ? "" : "web",
 		.profile = "auto",
 		.connected = !from,
 		.rx_packets = UINT32_MAX + 1ULL,
+		.leases = {{.mac = {2, 0, 0, 0, 0, 0xff},
+				   .ip_be = htonl(0xac100005),
+				   .hostname = "db",
+				   .expires_s = UINT32_MAX},
+			{.ip_be = htonl(0xac100006)}},
+		.lease_count = from ? 2 : 0,
 	};
 	return 0;
 }

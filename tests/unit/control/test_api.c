@@ -131,6 +131,25 @@ static void test_ports(void **state)
 	assert_string_equal(json_string_value(json_object_get(second, "socket")), "/run/b?.sock");
 	assert_true(json_is_null(json_object_get(second, "mac")));
 	assert_true(json_is_null(json_object_get(second, "ip")));
+	assert_string_equal(json_string_value(json_object_get(first, "hostname")), "web");
+	assert_true(json_is_null(json_object_get(second, "hostname")));
+}
+
+static void test_leases(void **state)
+{
+	assert_int_equal(ask("GET", "/v1/ports", NULL), 200);
+	json_t *ports = json_object_get(json, "ports");
+	json_t *none = json_object_get(json_array_get(ports, 0), "leases");
+	json_t *leases = json_object_get(json_array_get(ports, 1), "leases");
+	assert_true(json_is_array(none));
+	assert_int_equal(json_array_size(none), 0);
+	assert_int_equal(json_array_size(leases), 2);
+	json_t *first = json_array_get(leases, 0), *second = json_array_get(leases, 1);
+	assert_string_equal(json_string_value(json_object_get(first, "ip")), "172.16.0.5");
+	assert_string_equal(json_string_value(json_object_get(first, "mac")), "02:00:00:00:00:ff");
+	assert_string_equal(json_string_value(json_object_get(first, "hostname")), "db");
+	assert_int_equal(json_integer_value(json_object_get(first, "expires_s")), UINT32_MAX);
+	assert_true(json_is_null(json_object_get(second, "hostname")));
 }
 
 static void added(const char *spec, const char *body)
@@ -150,6 +169,7 @@ static void test_port_add(void **state)
 	added("/run/x.sock,mac=m,ip=i,profile=p,ctrl-vq=on",
 		"{\"ctrl_vq\": true, \"profile\": \"p\", \"ip\": \"i\", \"mac\": \"m\", "
 		"\"socket\": \"/run/x.sock\"}");
+	added(",ip=i,hostname=web", "{\"hostname\": \"web\", \"ip\": \"i\"}");
 	added("/run/x.sock,ctrl-vq=off", "{\"ctrl_vq\": false, \"socket\": \"/run/x.sock\"}");
 }
 
@@ -381,6 +401,7 @@ int main(void)
 		TEST(test_paths_and_methods),
 		TEST(test_quotes_of_anything),
 		TEST(test_ports),
+		TEST(test_leases),
 		TEST(test_port_add),
 		TEST(test_port_add_refused),
 		TEST(test_what_the_network_refuses),
