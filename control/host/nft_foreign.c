@@ -170,6 +170,8 @@ static void describe_mend(const struct nft_ruleset *ruleset, const struct nft_fo
 static struct nft_walk walk_begin(
 	const struct nft_ruleset *ruleset, const struct nft_foreign_query *query, bool out)
 {
+	const struct in_addr anybody = {0};
+
 	return (struct nft_walk){
 		.ruleset = ruleset,
 		.packet =
@@ -178,8 +180,8 @@ static struct nft_walk walk_begin(
 				.oifname = out ? query->egress : query->tap,
 				.iif = out ? query->tap_index : query->egress_index,
 				.oif = out ? query->egress_index : query->tap_index,
-				.saddr_be = out ? query->outside_be : (struct in_addr){0},
-				.daddr_be = out ? (struct in_addr){0} : query->outside_be,
+				.saddr_be = out ? query->outside_be : anybody,
+				.daddr_be = out ? anybody : query->outside_be,
 			},
 	};
 }

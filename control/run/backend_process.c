@@ -21,7 +21,7 @@
 static int become(struct arguments *line, int log_fd, int lifeline_fd, int ready_fd)
 {
 	sigset_t none;
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int null;
 
 	arguments_add(line, "--lifeline-fd");
 	arguments_add(line, "%d", lifeline_fd);
@@ -36,6 +36,7 @@ static int become(struct arguments *line, int log_fd, int lifeline_fd, int ready
 	setsid();
 	fcntl(lifeline_fd, F_SETFD, 0);
 	fcntl(ready_fd, F_SETFD, 0);
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log_fd, STDOUT_FILENO) < 0 ||
 		dup2(log_fd, STDERR_FILENO) < 0)
 		return errno;

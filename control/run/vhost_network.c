@@ -284,20 +284,21 @@ int vhost_network_join(
 /* Lets go of the FIFO; true when nobody else holds it. */
 static bool let_go(struct vhost_network *network)
 {
-	struct pollfd users = {.fd = -1};
 	char path[PLAN_PATH_SIZE];
 	bool last;
+	int fd;
 
 	if (network->users_fd < 0)
 		return false;
 	file_path(path, network->directory, network->name, "users");
-	users.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	close(network->users_fd);
 	network->users_fd = -1;
-	if (users.fd < 0)
+	if (fd < 0)
 		return false;
+	struct pollfd users = {.fd = fd};
 	last = poll(&users, 1, 0) == 1 && (users.revents & POLLHUP);
-	close(users.fd);
+	close(fd);
 	return last;
 }
 
