@@ -151,6 +151,12 @@ unsigned int fixture_count_fds(struct fixture *fixture)
 	return count;
 }
 
+void fixture_expect_fds(struct fixture *fixture, unsigned int most)
+{
+	/* A data plane that has just started may close one more: fewer are no leak. */
+	assert_in_range(fixture_count_fds(fixture), 1, most);
+}
+
 uint64_t fixture_counter(struct fixture *fixture, const char *name)
 {
 	uint64_t value = 0;

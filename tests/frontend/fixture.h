@@ -66,6 +66,8 @@ void fixture_check_alive(struct fixture *fixture);
 
 /* Open descriptors of the data plane. */
 unsigned int fixture_count_fds(struct fixture *fixture);
+/* Fails when it has more descriptors open than `most`, an earlier count. */
+void fixture_expect_fds(struct fixture *fixture, unsigned int most);
 
 /* A counter of the program, by its whole name; it must not be zero any more. */
 uint64_t fixture_counter(struct fixture *fixture, const char *name);

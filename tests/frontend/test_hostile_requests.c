@@ -91,7 +91,7 @@ static void descriptors_of_refused_messages_are_closed(void **state)
 		assert_int_equal(send_with_fds(client, CLIENT_SET_VRING_KICK, 2), 0);
 		assert_int_equal(send_with_fds(client, CLIENT_RESET_OWNER, 0), 0);
 	}
-	assert_int_equal(fixture_count_fds(fixture), before);
+	fixture_expect_fds(fixture, before);
 }
 
 static void descriptors_of_a_second_front_end_are_closed(void **state)
@@ -114,7 +114,7 @@ static void descriptors_of_a_second_front_end_are_closed(void **state)
 	fixture_plug(fixture, 1, &options);
 	fixture_introduce(fixture);
 	fixture_stream(fixture, 0, 1, 100);
-	assert_int_equal(fixture_count_fds(fixture), before);
+	fixture_expect_fds(fixture, before);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -204,7 +204,9 @@ def data_plane():
     (victim,) = lab.children(monitor, "chnet-dataplane")
     os.kill(victim, signal.SIGKILL)
     lab.wait_gone([victim])
-    lab.expect(run.run("echo alive") == "alive", "the guest is dead")
+    # The guest's kernel may say on its console that the device is gone.
+    text = run.run("echo alive")
+    lab.expect("alive" in text, f"the guest is dead: {text}")
     lab.expect(monitors() == [monitor], "the monitor is another one")
     run.signal(signal.SIGTERM)
     lab.expect(run.wait(20) == 0, f"{run.lines[-5:]}")
