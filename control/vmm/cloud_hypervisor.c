@@ -170,6 +170,12 @@ int cloud_hypervisor_read(
 				"%s: is no option, and the one before it has its value: leave it "
 				"out",
 				walk.word);
+		/* Taken apart into two words it would be an option. */
+		if (walk.named && walk.value && walk.value[0] == '-')
+			return refuse(error, -EINVAL,
+				"%s: no value begins with '-': write as in --net "
+				"mac=52:54:00:12:34:56",
+				walk.word);
 		if (walk.value && !spec_is_balanced(walk.value))
 			return refuse(
 				error, -EINVAL, "%s: a bracket or quote is not closed", walk.value);

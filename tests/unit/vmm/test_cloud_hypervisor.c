@@ -150,6 +150,7 @@ static void test_read_refuses(void **state)
 		{"--memory size=\"1", "not closed"},
 		{"--memory size=1G stray", "stray"},
 		{"--net=id=a stray", "stray"},
+		{"--net=--restore=", "no value begins with"},
 		{"--restore source_url=file:///x", "--restore"},
 		{"--restore=source_url=file:///x", "--restore"},
 		{"--net id=1 id=2 id=3 id=4 id=5 id=6 id=7 id=8 id=9", "too many"},
