@@ -35,7 +35,9 @@ static const struct usage usage = {
 		"Sets a network up once, as root, for VMs on a TAP that the user may start alone\n"
 		"('chnet run --tap', or Cloud Hypervisor with --net tap=tap0): the TAP, owned by\n"
 		"the user who called sudo, its address, forwarding, and the rules that let guests\n"
-		"out. It stays until 'chnet cleanup' or the next boot. Once more is no harm.",
+		"out. It stays until 'chnet cleanup' or the next boot. Once more is no harm.\n"
+		"The rules name no way out: guests leave by whatever interface the host's routes\n"
+		"choose, also by one that comes later, and so reach all that the host reaches.",
 	.options = options,
 	.examples =
 		"  sudo chnet setup\n  chnet run --tap -- --kernel vmlinux\n  sudo chnet cleanup",

@@ -53,6 +53,22 @@ static bool host_forward_equal(const struct host_forward *a, const struct host_f
 	       a->count == b->count && a->protocol == b->protocol;
 }
 
+uint64_t host_forward_digest(const struct host_forward *forwards, size_t count)
+{
+	uint64_t digest = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < count; i++) {
+		/* Field by field: what lies between them means nothing. */
+		const uint32_t fields[] = {forwards[i].listen_be.s_addr, forwards[i].to_be.s_addr,
+			forwards[i].listen_port, forwards[i].to_port, forwards[i].count,
+			forwards[i].protocol};
+
+		for (size_t j = 0; j < sizeof(fields) / sizeof(fields[0]); j++)
+			digest = (digest ^ fields[j]) * UINT64_C(0x100000001b3);
+	}
+	return digest;
+}
+
 /* Does one of the forwards take a port of it already? */
 static bool host_forward_is_taken(
 	const struct host_forward *forwards, size_t count, const struct host_forward *forward)

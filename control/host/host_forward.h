@@ -3,6 +3,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Most forwards of a network: as many as the NAT takes. */
@@ -25,3 +26,6 @@ struct host_forward {
 	uint16_t count;		  /* ports, at least 1 */
 	uint8_t protocol;	  /* IPPROTO_TCP or IPPROTO_UDP */
 };
+
+/* A number that two lists share when they are the same forwards in the same order (FNV-1a of words). */
+uint64_t host_forward_digest(const struct host_forward *forwards, size_t count);

@@ -90,6 +90,7 @@ int host_keep_write(
 		.owner = config->owner,
 		.address_be = config->address_be,
 		.prefix_length = config->prefix_length,
+		.forwards = host_forward_digest(config->forwards, config->forward_count),
 	};
 	memcpy(record->tap, host->tap.name, sizeof(record->tap));
 	r = namespace_id(&record->netns);

@@ -48,9 +48,11 @@ int host_record_read(int fd, struct host_record *ret_record)
 	if (length == 0)
 		return -ENOENT;
 	text[length] = '\0';
-	if (sscanf(text, "tap %15s %d netns %" SCNu64 " kept %d owner %u address %15[0-9.]/%" SCNu8,
+	if (sscanf(text,
+		    "tap %15s %d netns %" SCNu64 " kept %d owner %u address %15[0-9.]/%" SCNu8
+		    " forwards %" SCNx64,
 		    tap, &record.index, &record.netns, &kept, &record.owner, address,
-		    &record.prefix_length) != 7 ||
+		    &record.prefix_length, &record.forwards) != 8 ||
 		tap_name_check(tap) < 0 || inet_pton(AF_INET, address, &record.address_be) != 1)
 		return -EBADMSG;
 	memcpy(record.tap, tap, strlen(tap));
@@ -66,9 +68,9 @@ int host_record_write(int fd, const struct host_record *record)
 
 	inet_ntop(AF_INET, &record->address_be, address, sizeof(address));
 	length = snprintf(text, sizeof(text),
-		"tap %s %d netns %" PRIu64 " kept %d owner %u address %s/%u\n", record->tap,
-		record->index, record->netns, record->kept, record->owner, address,
-		record->prefix_length);
+		"tap %s %d netns %" PRIu64 " kept %d owner %u address %s/%u forwards %" PRIx64 "\n",
+		record->tap, record->index, record->netns, record->kept, record->owner, address,
+		record->prefix_length, record->forwards);
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
 		return errno ? -errno : -EIO;
 	return 0;

@@ -26,6 +26,7 @@ struct host_record {
 	uid_t owner;		   /* who may open the TAP */
 	struct in_addr address_be; /* the host's address on it */
 	uint8_t prefix_length;	   /* of the guests' LAN, bits */
+	uint64_t forwards;	   /* host_forward_digest() of the ports that lead to the guest */
 };
 
 /*

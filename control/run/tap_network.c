@@ -166,7 +166,8 @@ static bool is_whole(const struct host_record *record, const struct host_config 
 	return record->kept && strcmp(record->tap, config->tap) == 0 &&
 	       record->owner == config->owner &&
 	       record->address_be.s_addr == config->address_be.s_addr &&
-	       record->prefix_length == config->prefix_length && config->forward_count == 0 &&
+	       record->prefix_length == config->prefix_length &&
+	       record->forwards == host_forward_digest(config->forwards, config->forward_count) &&
 	       is_there(record) && nft_exists(record->tap) == 1;
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 
 import lab
@@ -11,6 +12,8 @@ from guests import Guest
 CHNET = lab.BIN.parent / "control" / "chnet"
 VMM = pathlib.Path(__file__).resolve().parent / "vmm.py"
 VMM_LOG = lab.SCRATCH / "vmm.log"
+# Files that tests make, beside those that lab.host_state() knows.
+OUR_FILES = {str(VMM_LOG)}
 
 
 def environment(path=None, **more):
@@ -23,6 +26,15 @@ def environment(path=None, **more):
 def chnet(*arguments, check=True, **more):
     """Runs a verb to its end; returns its output."""
     return lab.run(CHNET, *arguments, namespace="host", check=check, env=environment(**more))
+
+
+def state():
+    """lab.host_state() without what is no difference to these tests."""
+    found = lab.host_state()
+    found["files"] = [path for path in found["files"] if path not in OUR_FILES]
+    # Whether somebody has a TAP open shows in the routes.
+    found["routes"] = [route.replace(" linkdown", "").strip() for route in found["routes"]]
+    return found
 
 
 class Run(Guest):
@@ -40,9 +52,39 @@ class Run(Guest):
         self.wait_line("^idle: attached", 30)
         return self
 
+    def wired(self, *guests):
+        """With kernel="wire": each NamespaceGuest has got its device and addresses."""
+        for _ in guests:
+            self.wait_line("^connected", 30)
+        for guest in guests:
+            guest.configure()
+        return self
+
+    def end(self):
+        """Tells the VM to end, which it does well."""
+        self.signal(signal.SIGTERM)
+        lab.expect(self.wait(20) == 0, f"{self.lines[-5:]}")
+
     def vmm(self):
         """Process id of the VMM."""
         return vmm_of(self.pid)
+
+
+def case(what):
+    """A test that, when it fails, leaves nothing running in the way of the next one."""
+    def register(function):
+        @lab.test(what)
+        def run():
+            try:
+                return function()
+            except BaseException:
+                for process in reversed(lab.Process.alive):
+                    process.kill()
+                lab.wait_gone(monitors())
+                chnet("cleanup", check=False)
+                raise
+        return run
+    return register
 
 
 def vmm_of(run):

@@ -13,17 +13,11 @@ import select
 import signal
 
 import lab
-from chnet import CHNET, VMM_LOG, Run, chnet, environment
+from chnet import CHNET, Run, chnet, environment, state
 
 SEED = int(os.environ.get("CHNET_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 RANDOM = random.Random(SEED)
 ROUNDS = 12
-
-
-def state():
-    found = lab.host_state()
-    found["files"] = [path for path in found["files"] if path != str(VMM_LOG)]
-    return found
 
 
 def _kill_everything():

@@ -3,7 +3,6 @@
 """chnet run: from nothing to a VM with a network, and back."""
 import fcntl
 import os
-import pathlib
 import pty
 import re
 import select
@@ -15,35 +14,10 @@ import types
 
 import lab
 import world
-from chnet import CHNET, VMM, VMM_LOG, Run, chnet, environment, monitors, vmm_arguments, vmm_of
+from chnet import (CHNET, OUR_FILES, VMM_LOG, Run, case, chnet, environment, monitors, state,
+                   vmm_arguments, vmm_of)
 
 at = types.SimpleNamespace()
-LOG_FILES = {str(VMM_LOG)}
-
-
-def case(what):
-    """A test that, when it fails, leaves nothing running in the way of the next one."""
-    def register(function):
-        @lab.test(what)
-        def run():
-            try:
-                return function()
-            except BaseException:
-                for process in reversed(lab.Process.alive):
-                    process.kill()
-                lab.wait_gone(monitors())
-                chnet("cleanup", check=False)
-                raise
-        return run
-    return register
-
-
-def state():
-    found = lab.host_state()
-    found["files"] = [path for path in found["files"] if path not in LOG_FILES]
-    # Whether somebody has a TAP open shows in the routes.
-    found["routes"] = [route.replace(" linkdown", "").strip() for route in found["routes"]]
-    return found
 
 
 def _alone():
@@ -52,7 +26,7 @@ def _alone():
     if not folder.exists():
         folder.mkdir()
         shutil.copy(CHNET, folder / "chnet")
-        LOG_FILES.update({str(folder), str(folder / "chnet"), str(folder / "chnet-vhost")})
+        OUR_FILES.update({str(folder), str(folder / "chnet"), str(folder / "chnet-vhost")})
     (folder / "chnet-vhost").unlink(missing_ok=True)
     return folder
 
@@ -372,110 +346,6 @@ def dry_run():
     lab.run("sh", "-e", "-c", text + "\nsysctl -qw net.ipv4.ip_forward=0", namespace="host",
             env=environment())
     lab.expect(vmm_arguments()[-1] == "tap=tap0,mac=52:54:00:12:34:56", f"{vmm_arguments()}")
-    lab.expect_same(at.before, state())
-
-
-# ---- the host changes ---------------------------------------------------------------------------
-
-
-def _follow(*options):
-    run = Run(*options).attached()
-    lab.expect('oifname "outside"' in state()["rules"], state()["rules"])
-    monitor = lab.Process("nft monitor", ["nft", "monitor", "rules"], namespace="host")
-    lab.run("ip", "-n", "host", "link", "add", "other", "type", "veth", "peer", "name", "far")
-    for command in (("address", "add", "198.18.0.2/24", "dev", "other"),
-                    ("link", "set", "far", "up"), ("link", "set", "other", "up"),
-                    ("route", "replace", "default", "via", "198.18.0.1")):
-        lab.run("ip", "-n", "host", *command)
-    monitor.wait_line('oifname "other".*masquerade|masquerade.*oifname "other"', 10)
-    monitor.kill()
-    lab.expect('oifname "outside"' not in state()["rules"], state()["rules"])
-    run.signal(signal.SIGTERM)
-    lab.expect(run.wait(20) == 0, f"{run.lines}")
-    lab.run("ip", "-n", "host", "link", "del", "other")
-    lab.run("ip", "-n", "host", "route", "replace", "default", "via", lab.WORLD_GATEWAY)
-    lab.expect_same(at.before, state())
-
-
-@case("the default route moves: the rules follow, in both modes")
-def egress():
-    _follow("--tap")
-    _follow("--vhost-user")
-
-
-# ---- setup --------------------------------------------------------------------------------------
-
-
-def _user():
-    folder = pathlib.Path(lab.SCRATCH / "user")
-    folder.mkdir(exist_ok=True)
-    os.chown(folder, 65534, 65534)
-    os.chmod(lab.SCRATCH, 0o1777)
-    LOG_FILES.update({str(folder), str(folder / "chnet")})
-    return str(folder)
-
-
-def _public():
-    """A directory with chnet and the stand-in VMM that a user can read; theirs may be root's alone."""
-    folder = lab.SCRATCH / "public"
-    folder.mkdir(exist_ok=True)
-    for path in (CHNET, *(VMM.with_name(name) for name in ("vmm.py", "guests.py", "lab.py"))):
-        shutil.copy(path, folder)
-        (folder / path.name).chmod(0o755)
-    LOG_FILES.update({str(folder), *map(str, folder.iterdir())})
-    return folder
-
-
-@case("setup, once and again; a user without rights runs a VM on it; cleanup")
-def setup():
-    # Everybody may open it on an ordinary host; not every test machine has it so.
-    lab.run("sh", "-ec", "mount -t tmpfs tmpfs /dev/net; mknod -m 666 /dev/net/tun c 10 200")
-    before = state()
-    text = chnet("setup", SUDO_UID="65534")
-    lab.expect("is set up for uid 65534" in text, text)
-    stands = state()
-    lab.expect("tap0 172.16.0.1/24" in stands["addresses"] and stands["forwarding"] == "1" and
-               "masquerade" in stands["rules"], f"{stands}")
-    text = chnet("setup", SUDO_UID="65534")
-    lab.expect("was already set up" in text, text)
-    lab.expect_same(stands, state())
-    VMM_LOG.touch()
-    os.chmod(VMM_LOG, 0o666)
-    folder = _public()
-    run = Run(program=folder / "chnet", CHNET_VMM=str(folder / "vmm.py"), wrapper=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-                       "--bounding-set=-all", "--inh-caps=-all"),
-              PYTHONDONTWRITEBYTECODE="1", XDG_RUNTIME_DIR=_user()).attached()
-    lab.expect(any("by TAP, set up before" in line for line in run.lines), f"{run.lines}")
-    text = chnet("cleanup", check=False)
-    lab.expect("a VM runs on it" in text, text)
-    run.signal(signal.SIGTERM)
-    lab.expect(run.wait(20) == 0, f"{run.lines}")
-    lab.expect_same(stands, state())
-    text = chnet("cleanup")
-    lab.expect("removed the network default" in text, text)
-    lab.expect_same(before, state())
-    lab.expect(chnet("cleanup") == "nothing to remove\n", "something was left")
-
-
-@case("setup with other values replaces what was set up")
-def setup_again():
-    before = state()
-    chnet("setup")
-    chnet("setup", "--tap-name", "tap7", "--host-ip", "172.17.0.1/24")
-    stands = state()
-    lab.expect("tap7" in stands["links"] and "tap0" not in stands["links"], f"{stands['links']}")
-    lab.expect(stands["forwarding"] == "1", "forwarding is off")
-    chnet("cleanup")
-    lab.expect_same(before, state())
-
-
-@case("forwarding that was on before stays on after cleanup")
-def forwarding_stays():
-    lab.run("sysctl", "-qw", "net.ipv4.ip_forward=1", namespace="host")
-    chnet("setup")
-    chnet("cleanup")
-    lab.expect(state()["forwarding"] == "1", "it was switched off")
-    lab.run("sysctl", "-qw", "net.ipv4.ip_forward=0", namespace="host")
     lab.expect_same(at.before, state())
 
 

@@ -4,11 +4,12 @@
 A stand-in for Cloud Hypervisor: takes its arguments, judges them as it does, and boots a real guest
 on the network device that they describe.
 
---kernel says what runs: `uml` (User Mode Linux, vhost-user), `qemu` (QEMU, TAP), or `idle` (nothing,
-but the TAP is opened or the socket connected to, as a VMM does, until SIGTERM or SIGINT). With `idle`
---cmdline takes words: exit=N ends at once with that code, raw spoils the terminal's settings,
-refuse ends as a VMM that does not want a vhost-user device. The arguments are written to the file
-VMM_LOG names, one JSON list a line.
+--kernel says what runs: `uml` (User Mode Linux, vhost-user), `qemu` (QEMU, TAP), `wire` (no machine:
+each device is eth0 of a network namespace that is there, guest0 for the first one of --cmdline, or
+the namespaces that it lists), or `idle` (nothing, but the TAP is opened or the socket connected to,
+as a VMM does, until SIGTERM or SIGINT). With `idle` --cmdline takes words: exit=N ends at once with
+that code, raw spoils the terminal's settings, refuse ends as a VMM that does not want a vhost-user
+device. The arguments are written to the file VMM_LOG names, one JSON list a line.
 """
 import contextlib
 import ctypes
@@ -16,6 +17,7 @@ import fcntl
 import json
 import os
 import pathlib
+import select
 import signal
 import socket
 import struct
@@ -117,6 +119,50 @@ def attach(net):
     return connection
 
 
+def pump(tap, namespace):
+    """Carries frames between the TAP and eth0 of the namespace, each behind its header."""
+    lab.enter(namespace)
+    ends = {tap: attach({"tap": "eth0"})}
+    ends[ends[tap]] = tap
+    print("connected", flush=True)
+    while True:
+        for end in select.select(list(ends), [], [])[0]:
+            frame = os.read(end, 1 << 16)
+            # What the other end cannot take (it is down), a wire loses.
+            with contextlib.suppress(OSError):
+                os.write(ends[end], frame)
+
+
+def in_child(function, *arguments):
+    """Runs it in a process that ends with this one; returns its number."""
+    pid = os.fork()
+    if pid == 0:
+        die_with_parent()
+        function(*arguments)
+        os._exit(0)
+    return pid
+
+
+def wire(nets, namespaces):
+    """Whoever plays the guest finds its devices when `connected` was said for each."""
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    children = []
+    for net, namespace in zip(nets, namespaces or ["guest0"], strict=True):
+        if "tap" in net:
+            children.append(in_child(pump, attach(net), namespace))
+            continue
+        children.append(subprocess.Popen(
+            [lab.BIN.parent / "tests/conformance/wire", "--socket", net["socket"], "--tap", "eth0"],
+            preexec_fn=lambda there=namespace: (lab.enter(there), die_with_parent())).pid)
+    signal.sigwait(ends)
+    # They hold what a VMM holds, and so must have gone when it has.
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return 0
+
+
 def idle(net, words):
     if "refuse" in words and net.get("vhost_user") == "true":
         refuse("Cannot create virtio-net device: VhostUserConnect")
@@ -154,6 +200,8 @@ def main(words):
     name = "guest-" + net["mac"].replace(":", "")
     if kernel == "idle":
         return idle(net, options.get("--cmdline", [""])[0].split())
+    if kernel == "wire":
+        return wire(nets, options.get("--cmdline", [""])[0].split())
     if kernel == "uml":
         return boot(*guests.uml_command(name, net["socket"]))
     if kernel == "qemu":

@@ -47,19 +47,20 @@ class _Wire(lab.Process):
         self.wait_line("^connected", limit_s)
 
 
-class WireGuest:
+class NamespaceGuest:
     """
-    The guest with that number (from 0) as a namespace `guestN` whose interface is eth0. Its kernel
-    is a plain Linux guest; `wire` is the process that stands for its virtual machine.
+    The guest with that number (from 0) as a namespace `guestN`, in which somebody makes eth0; then
+    configure(). Its kernel is a plain Linux guest.
     """
 
-    def __init__(self, number, offloads=True, path=None, default_route=True):
+    def __init__(self, number):
         self.number, self.namespace = number, f"guest{number}"
         self.address, self.mac = address(number), mac(number)
         lab.run("ip", "netns", "add", self.namespace)
         lab.run("ip", "-n", self.namespace, "link", "set", "lo", "up")
-        self.wire = _Wire(number, "--tap", "eth0", offloads=offloads, path=path,
-                          namespace=self.namespace)
+
+    def configure(self, default_route=True):
+        """The guest's device is there: it gets its addresses."""
         # No router solicitations and the like: what a test sees was sent by a test.
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
         self.run("ip", "link", "set", "eth0", "address", self.mac)
@@ -82,8 +83,21 @@ class WireGuest:
         return made
 
     def close(self):
-        self.wire.kill()
         lab.run("ip", "netns", "delete", self.namespace)
+
+
+class WireGuest(NamespaceGuest):
+    """The same on a socket of chnet-vhost; `wire` is the process that stands for its machine."""
+
+    def __init__(self, number, offloads=True, path=None, default_route=True):
+        super().__init__(number)
+        self.wire = _Wire(number, "--tap", "eth0", offloads=offloads, path=path,
+                          namespace=self.namespace)
+        self.configure(default_route)
+
+    def close(self):
+        self.wire.kill()
+        super().close()
 
 
 class RawGuest:

@@ -31,7 +31,8 @@ static struct host_record record_default(void)
 		.kept = true,
 		.owner = 1000,
 		.address_be = {inet_addr("172.16.0.1")},
-		.prefix_length = 24};
+		.prefix_length = 24,
+		.forwards = UINT64_C(0xfedcba9876543210)};
 
 	assert_int_equal(namespace_id(&record.netns), 0);
 	return record;
@@ -47,6 +48,7 @@ static void assert_records_equal(const struct host_record *got, const struct hos
 	assert_int_equal(got->owner, expected->owner);
 	assert_int_equal(got->address_be.s_addr, expected->address_be.s_addr);
 	assert_int_equal(got->prefix_length, expected->prefix_length);
+	assert_int_equal(got->forwards, expected->forwards);
 }
 
 static void writes_and_reads(void **state)
@@ -92,8 +94,9 @@ static void refuses_nonsense(void **state)
 	static const char *const texts[] = {
 		"x",
 		"tap tap0 7",
-		"tap a/b 7 netns 1 kept 0 owner 0 address 172.16.0.1/24",
-		"tap tap0 7 netns 1 kept 0 owner 0 address 1.2.3/24",
+		"tap tap0 7 netns 1 kept 0 owner 0 address 172.16.0.1/24",
+		"tap a/b 7 netns 1 kept 0 owner 0 address 172.16.0.1/24 forwards 0",
+		"tap tap0 7 netns 1 kept 0 owner 0 address 1.2.3/24 forwards 0",
 	};
 	struct host_record record;
 	int fd;
