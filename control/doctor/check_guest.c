@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "control/doctor/doctor.h"
 #include "control/doctor/name_server.h"
 #include "control/host/neighbour.h"
-#include "control/host/nft.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 /* How long a name server may take, milliseconds. */
@@ -19,17 +19,20 @@
 static const char no_vhost[] = "no network by vhost-user runs";
 
 /* Whether somebody listens at the local socket, by the kernel's own table: connecting would disturb
- * the VMM that is served there. */
+ * the VMM that is served there. The table keeps the name of a socket whose file was removed. */
 static bool is_served(const char *path)
 {
+	struct stat file;
 	char line[512];
 	unsigned long flags;
 	bool served = false;
-	FILE *file = fopen("/proc/net/unix", "re");
+	FILE *table = stat(path, &file) == 0 && S_ISSOCK(file.st_mode)
+			      ? fopen("/proc/net/unix", "re")
+			      : NULL;
 
-	if (!file)
+	if (!table)
 		return false;
-	while (!served && fgets(line, sizeof(line), file)) {
+	while (!served && fgets(line, sizeof(line), table)) {
 		const char *name = strchr(line, '/');
 
 		line[strcspn(line, "\n")] = '\0';
@@ -37,7 +40,7 @@ static bool is_served(const char *path)
 		served = name && strcmp(name, path) == 0 &&
 			 sscanf(line, "%*s %*s %*s %lx", &flags) == 1 && (flags & 0x10000);
 	}
-	fclose(file);
+	fclose(table);
 	return served;
 }
 
@@ -58,7 +61,9 @@ static void check_sockets(const struct doctor *doctor, struct doctor_finding *fi
 			continue;
 		doctor_found(finding, DOCTOR_BAD, "nobody listens at %.300s", path ? path : "?");
 		doctor_means(finding, "its VMM cannot connect");
-		doctor_mend(finding, "chnet port del %zu; chnet port add", i);
+		doctor_mend(finding,
+			"chnet port del %" JSON_INTEGER_FORMAT "; chnet port add %.300s",
+			json_integer_value(json_object_get(port, "port")), path ? path : "");
 		return;
 	}
 	doctor_found(finding, DOCTOR_GOOD, "%zu served", count);
@@ -148,11 +153,10 @@ static void check_seen(const struct doctor *doctor, struct doctor_finding *findi
 static void check_gateway(const struct doctor *doctor, struct doctor_finding *finding)
 {
 	char host[INET_ADDRSTRLEN];
-	uint64_t packets = 0;
-	int r = doctor->link.index ? nft_seen(doctor->tap, &packets) : -ENOENT;
+	uint64_t packets = doctor->rules.packets;
 
 	inet_ntop(AF_INET, &doctor->host_be, host, sizeof(host));
-	if (r < 0) {
+	if (!doctor->link.index || doctor->rules_error < 0 || !doctor->rules.exists) {
 		doctor_found(finding, DOCTOR_SKIP, "no rules of ours to look at");
 	} else if (packets) {
 		doctor_found(finding, DOCTOR_GOOD, "%" PRIu64 " packets passed the host", packets);

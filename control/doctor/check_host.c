@@ -102,11 +102,33 @@ static void check_owner(const struct doctor *doctor, struct doctor_finding *find
 	}
 }
 
+/* An interface on the guests' way for which forwarding is off although it is on for all. */
+static bool find_not_forwarding(const struct doctor *doctor, struct doctor_finding *finding)
+{
+	const char *const interfaces[] = {doctor->tap, doctor->egress.interface};
+	char name[64 + IFNAMSIZ], value[16];
+
+	for (size_t i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++) {
+		snprintf(name, sizeof(name), "net/ipv4/conf/%s/forwarding", interfaces[i]);
+		if (!interfaces[i][0] || sysctl_read(name, value, sizeof(value)) < 0 ||
+			value[0] != '0')
+			continue;
+		doctor_found(
+			finding, DOCTOR_BAD, "net.ipv4.conf.%s.forwarding is 0", interfaces[i]);
+		doctor_means(finding, "what comes in by %s goes no further", interfaces[i]);
+		doctor_mend(finding, "sudo sysctl -w net.ipv4.conf.%s.forwarding=1", interfaces[i]);
+		return true;
+	}
+	return false;
+}
+
 static void check_forwarding(const struct doctor *doctor, struct doctor_finding *finding)
 {
 	char value[16];
 	int r = sysctl_read("net/ipv4/ip_forward", value, sizeof(value));
 
+	if (r == 0 && value[0] != '0' && find_not_forwarding(doctor, finding))
+		return;
 	if (r < 0 || value[0] != '0') {
 		doctor_found(finding, r < 0 ? DOCTOR_SKIP : DOCTOR_GOOD,
 			"net.ipv4.ip_forward is %s", r < 0 ? strerror(-r) : value);
@@ -122,23 +144,30 @@ static void check_forwarding(const struct doctor *doctor, struct doctor_finding 
 
 static void check_rules(const struct doctor *doctor, struct doctor_finding *finding)
 {
+	const struct nft_view *rules = &doctor->rules;
 	char table[NFT_TABLE_SIZE];
-	int r;
 
 	if (skip_without_tap(doctor, finding))
 		return;
 	nft_table_name(doctor->tap, table);
-	r = nft_exists(doctor->tap);
-	if (r == 1) {
-		doctor_found(finding, DOCTOR_GOOD, "nftables table ip %s", table);
-	} else if (r == 0) {
-		doctor_found(finding, DOCTOR_BAD, "no nftables table ip %s", table);
-		doctor_means(finding, "guests leave the host with addresses that nobody answers");
-		doctor_mend(finding, doctor->status ? "start the network again"
-						    : "sudo chnet cleanup; sudo chnet setup");
-	} else {
-		doctor_found(finding, DOCTOR_SKIP, "cannot be read: %s", strerror(-r));
+	if (doctor->rules_error < 0) {
+		doctor_found(
+			finding, DOCTOR_SKIP, "cannot be read: %s", strerror(-doctor->rules_error));
+		return;
 	}
+	if (rules->masquerades && rules->accepts) {
+		doctor_found(finding, DOCTOR_GOOD, "nftables table ip %s", table);
+		return;
+	}
+	if (!rules->exists)
+		doctor_found(finding, DOCTOR_BAD, "no nftables table ip %s", table);
+	else
+		doctor_found(finding, DOCTOR_BAD, "no rule of nftables table ip %s %s", table,
+			rules->masquerades ? "accepts what guests send" : "masquerades");
+	doctor_means(finding, rules->masquerades
+				      ? "guests reach the host and nothing beyond"
+				      : "guests leave the host with addresses that nobody answers");
+	doctor_mend_network(doctor, finding);
 }
 
 static void check_foreign(const struct doctor *doctor, struct doctor_finding *finding)
@@ -189,6 +218,17 @@ static void check_egress(const struct doctor *doctor, struct doctor_finding *fin
 		doctor_found(finding, DOCTOR_BAD, "no default route");
 		doctor_means(finding, "neither host nor guests reach the world");
 		doctor_mend(finding, "sudo ip route add default via GATEWAY");
+		return;
+	}
+	/* Rules of 'chnet setup' name no interface. */
+	if (doctor->rules_error == 0 && doctor->rules.egress[0] &&
+		strcmp(doctor->rules.egress, doctor->egress.interface) != 0) {
+		doctor_found(finding, DOCTOR_BAD, "%s, and our rules let guests out by %s",
+			doctor->egress.interface, doctor->rules.egress);
+		doctor_means(finding,
+			"packets of guests are dropped; whoever should follow the default route "
+			"does not");
+		doctor_mend_network(doctor, finding);
 		return;
 	}
 	inet_ntop(AF_INET, &doctor->egress.source_be, address, sizeof(address));

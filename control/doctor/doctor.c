@@ -43,6 +43,18 @@ void doctor_mend(struct doctor_finding *finding, const char *format, ...)
 	va_end(values);
 }
 
+void doctor_mend_network(const struct doctor *doctor, struct doctor_finding *finding)
+{
+	if (doctor->status)
+		doctor_mend(finding,
+			"sudo kill %" JSON_INTEGER_FORMAT "   and start the network again",
+			json_integer_value(json_object_get(doctor->status, "monitor_pid")));
+	else if (doctor->kept)
+		doctor_mend(finding, "sudo chnet cleanup; sudo chnet setup");
+	else
+		doctor_mend(finding, "end the VM, and start it again: sudo chnet run --tap ...");
+}
+
 /* What the network would be by the environment: as chnet run would plan it. */
 static int read_plan(struct doctor *doctor, char *error)
 {
@@ -84,6 +96,7 @@ static bool read_record(struct doctor *doctor, const char *directory)
 	memcpy(doctor->tap, record.tap, sizeof(doctor->tap));
 	doctor->host_be = record.address_be;
 	doctor->prefix = record.prefix_length;
+	doctor->kept = record.kept;
 	return true;
 }
 
@@ -122,6 +135,7 @@ int doctor_init(struct doctor *doctor, const char *network, const char *vmm, cha
 		!read_record(doctor, directory))
 		read_record(doctor, RUN_PATH_ROOT);
 	read_api(doctor);
+	doctor->rules_error = nft_view_read(doctor->tap, &doctor->rules);
 	if (netlink_open(&doctor->socket) < 0) {
 		doctor->socket = NULL;
 		return 0;

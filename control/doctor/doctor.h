@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "control/host/link.h"
+#include "control/host/nft_view.h"
 #include "control/host/route.h"
 
 struct nl_sock;
@@ -49,7 +50,10 @@ struct doctor {
 	struct nl_sock *socket;	    /* route netlink; NULL: cannot be had */
 	struct link_info link;	    /* of the TAP; index 0: it is not there */
 	struct route_egress egress; /* the way out; index 0: none */
+	int rules_error;	    /* negative errno: the host's rules cannot be read; 0: */
+	struct nft_view rules;	    /* our own */
 	bool admin;		    /* CAP_NET_ADMIN */
+	bool kept;		    /* the network is one of 'chnet setup' */
 	json_t *status;		    /* of the network by vhost-user that runs; NULL: none does */
 	json_t *ports;		    /* its ports */
 };
@@ -69,6 +73,9 @@ extern const struct doctor_check doctor_guest_checks[];	  /* what is seen of gue
  */
 int doctor_init(struct doctor *doctor, const char *network, const char *vmm, char *error);
 void doctor_fini(struct doctor *doctor);
+
+/* For checks: the commands that make the network's host side anew. */
+void doctor_mend_network(const struct doctor *doctor, struct doctor_finding *finding);
 
 /* For checks: each writes one part of the finding. */
 __attribute__((format(printf, 3, 4))) void doctor_found(

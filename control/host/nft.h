@@ -90,14 +90,5 @@ void nft_close(struct nft *nft);
  */
 int nft_remove(const char *tap);
 
-/* Whether there is a table of `tap`: 1, 0, or a negative errno (-EPERM without CAP_NET_ADMIN). */
-int nft_exists(const char *tap);
-
-/*
- * Counts the packets that the rules of `tap` have seen on their way through the host. Returns 0;
- * -ENOENT when there is no such table; or a negative errno.
- */
-int nft_seen(const char *tap, uint64_t *ret_packets);
-
 /* In a child of fork(): closes the child's copy; the table stays the parent's. NULL is allowed. */
 void nft_close_in_child(struct nft *nft);

@@ -12,6 +12,7 @@
 #include "control/command.h"
 #include "control/host/host.h"
 #include "control/host/host_record.h"
+#include "control/host/nft_view.h"
 #include "control/host/run_path.h"
 
 uid_t tap_network_owner(void)
@@ -160,6 +161,14 @@ void tap_network_close(struct tap_network *network)
 		close(network->record_fd);
 }
 
+/* Whether its rules let guests out. */
+static bool has_rules(const char *tap)
+{
+	struct nft_view view;
+
+	return nft_view_read(tap, &view) == 0 && view.masquerades && view.accepts;
+}
+
 /* Whether the record is of just this network, and all of it is there. */
 static bool is_whole(const struct host_record *record, const struct host_config *config)
 {
@@ -168,7 +177,7 @@ static bool is_whole(const struct host_record *record, const struct host_config 
 	       record->address_be.s_addr == config->address_be.s_addr &&
 	       record->prefix_length == config->prefix_length &&
 	       record->forwards == host_forward_digest(config->forwards, config->forward_count) &&
-	       is_there(record) && nft_exists(record->tap) == 1;
+	       is_there(record) && has_rules(record->tap);
 }
 
 /*

@@ -3,22 +3,29 @@
 """chnet doctor: each fault is made on purpose, found, and mended with the command it names."""
 import json
 import os
+import pathlib
+import re
 import signal
 import socket
 import threading
+import time
 import types
 
 import lab
-from chnet import CHNET, Run, chnet, environment, monitors
+from chnet import CHNET, Run, case, chnet, environment, monitors
+from vhost import Vhost, sockets
+from wire import NamespaceGuest
 
 at = types.SimpleNamespace()
+MANUAL = pathlib.Path(__file__).resolve().parents[2] / "docs/man/chnet.frame"
 
 
-def doctor(*options, **more):
+def doctor(*options, wrapper=(), **more):
     """{check: finding} and the exit code."""
     done = lab.subprocess.run(
-        [str(CHNET), "doctor", "--json", *options], stdout=lab.subprocess.PIPE, text=True,
-        env=environment(**more), check=False, timeout=30, preexec_fn=lambda: lab.enter("host"))
+        [*wrapper, str(CHNET), "doctor", "--json", *options], stdout=lab.subprocess.PIPE,
+        text=True, env=environment(**more), check=False, timeout=30,
+        preexec_fn=lambda: lab.enter("host"))
     checks = json.loads(done.stdout)["checks"]
     return {check["name"]: check for check in checks}, done.returncode
 
@@ -123,22 +130,51 @@ def forwarding():
                  lambda: host("sysctl", "-qw", "net.ipv4.ip_forward=1"))
 
 
-@lab.test("our rules removed")
+@lab.test("forwarding off for one interface of the way")
+def forwarding_of_one():
+    notes = []
+    for interface in ("tap0", "outside"):
+        name = f"net.ipv4.conf.{interface}.forwarding"
+        notes.append(fault("forwarding", "bad", f"sysctl -w {name}=1",
+                           lambda name=name: host("sysctl", "-qw", f"{name}=0"),
+                           lambda name=name: host("sysctl", "-qw", f"{name}=1")))
+    return "\n".join(notes)
+
+
+@lab.test("our rules removed; emptied: nothing masquerades, nothing lets guests pass")
 def rules():
     def mend():
+        """As it says, and by setup alone, which sees that too."""
         chnet("cleanup")
         chnet("setup")
-    return fault("rules", "bad", "chnet-tap0",
-                 lambda: host("nft", "delete", "table", "ip", "chnet-tap0"), mend)
+    notes = []
+    for command, says in (("delete table ip chnet-tap0", "no nftables table ip chnet-tap0"),
+                          ("flush chain ip chnet-tap0 postrouting", "masquerades"),
+                          ("flush chain ip chnet-tap0 forward", "accepts what guests send")):
+        notes.append(fault("rules", "bad", says, lambda command=command: host("nft", command),
+                           mend))
+    host("nft", "flush chain ip chnet-tap0 postrouting")
+    lab.expect("is set up" in chnet("setup"), "setup took emptied rules for whole ones")
+    expect_grade("rules", "good")
+    return "\n".join(notes)
 
 
-@lab.test("rules of others that drop: a policy, docker's chains, ufw's")
+@lab.test("rules of others that drop: a policy, a rule, docker's chains, ufw's, firewalld's")
 def foreign():
     notes = []
     for commands, says in (
             (["add table inet other",
               "add chain inet other forward { type filter hook forward priority 0; policy drop; }"],
              "inet other forward"),
+            # As iptables writes it.
+            (["add table ip filter",
+              "add chain ip filter FORWARD { type filter hook forward priority 0; }",
+              "add rule ip filter FORWARD iifname tap0 counter drop"],
+             "a rule of ip filter FORWARD drops"),
+            (["add table inet firewalld", "add chain inet firewalld filter_FORWARD "
+              "{ type filter hook forward priority 10; }",
+              "add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited"],
+             "firewall-cmd --zone=trusted --add-interface=tap0"),
             (["add table ip filter", "add chain ip filter DOCKER-USER",
               "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }"],
              "DOCKER-USER"),
@@ -152,6 +188,21 @@ def foreign():
             lambda commands=commands: [host("nft", command) for command in commands],
             lambda: host("nft", "delete", "table", family, table)))
     return "\n".join(notes)
+
+
+# The kernel lists tables of the old iptables here; one that was built without has no such list.
+LEGACY = ("unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /proc/$$/net && "
+          "echo filter >/proc/$$/net/ip_tables_names && exec \"$@\"", "sh")
+
+
+@lab.test("rules of the old iptables (the kernel's list of them is a stand-in)")
+def legacy():
+    expect_grade("other rules", "good")
+    found, _ = doctor(wrapper=LEGACY)
+    lab.expect(found["other rules"]["grade"] == "note" and
+               "iptables-legacy -S FORWARD" in found["other rules"]["mend"],
+               f"{found['other rules']}")
+    return found["other rules"]["found"]
 
 
 @lab.test("no default route")
@@ -249,21 +300,65 @@ def machine():
     return "\n".join(notes)
 
 
-@lab.test("vhost-user: no VMM, no driver, all well, a data plane that died")
+def _wait_grade(name, grade, limit_s=20):
+    """Somebody else is at it: asks again until it is so."""
+    end = time.monotonic() + limit_s
+    while doctor()[0][name]["grade"] != grade:
+        lab.expect(time.monotonic() < end, f"{name} is not {grade}: {doctor()[0][name]}")
+
+
+@case("the default route moved, and whoever should follow does not")
+def not_followed():
+    host("ip", "link", "add", "other", "type", "veth", "peer", "name", "far")
+    for command in (("address", "add", "198.18.0.2/24", "dev", "other"),
+                    ("link", "set", "far", "up"), ("link", "set", "other", "up")):
+        host("ip", *command)
+    notes = []
+    for mode in ("--tap", "--vhost-user"):
+        run = Run(mode).attached()
+        expect_grade("way out", "good", "outside")
+        follower = run.pid if mode == "--tap" else monitors()[0]
+        os.kill(follower, signal.SIGSTOP)
+        host("ip", "route", "replace", "default", "via", "198.18.0.1")
+        notes.append(expect_grade("way out", "bad", "our rules let guests out by outside"))
+        os.kill(follower, signal.SIGCONT)
+        _wait_grade("way out", "good")
+        run.end()
+        host("ip", "route", "replace", "default", "via", lab.WORLD_GATEWAY)
+    host("ip", "link", "del", "other")
+    return "\n".join(notes)
+
+
+@case("vhost-user: no VMM; the file of a socket was removed")
+def vhost_sockets():
+    vhost = Vhost(*sockets(1)).ready()
+    found, _ = doctor()
+    lab.expect(found["sockets"]["grade"] == "good", f"{found['sockets']}")
+    notes = [expect_grade("driver", "note", "port 0: no VMM is connected")]
+    path = f"{lab.SCRATCH}/guest0.sock"
+    os.unlink(path)
+    notes.append(expect_grade("sockets", "bad", path))
+    mend = doctor()[0]["sockets"]["mend"]
+    lab.run("sh", "-ec", mend, namespace="host",
+            env=environment(path=f"{lab.BIN}:{CHNET.parent}"))
+    expect_grade("sockets", "good", "1 served")
+    vhost.signal(signal.SIGTERM)
+    lab.expect(vhost.wait() == 0, f"{vhost.lines[-5:]}")
+    return "\n".join(notes)
+
+
+@case("vhost-user: no driver, all well, a data plane that died")
 def vhost_user():
     run = Run("--vhost-user").attached()
     found, _ = doctor()
     lab.expect(found["sockets"]["grade"] == "good", f"{found['sockets']}")
     lab.expect(found["driver"]["grade"] == "bad" and "virtio_net" in found["driver"]["mend"],
                f"{found['driver']}")
-    chnet("port", "add", "--ip", "172.16.0.9")
-    run.signal(signal.SIGTERM)
-    lab.expect(run.wait(20) == 0, f"{run.lines}")
-    run = Run("--vhost-user", kernel="uml")
-    run.booted(40)
-    run.configure(0)
-    run.ping("172.16.0.1")
-    run.run(f"ping -c 1 -W 2 {lab.WORLD_SERVER}")
+    run.end()
+    guest = NamespaceGuest(0)
+    run = Run("--vhost-user", kernel="wire").wired(guest)
+    guest.run("ping", "-c", "1", "-W", "5", "172.16.0.1")
+    guest.run("ping", "-c", "1", "-W", "5", lab.WORLD_SERVER)
     found, _ = doctor()
     for name in ("sockets", "data plane", "driver", "guest", "gateway", "TAP", "rules"):
         lab.expect(found[name]["grade"] == "good", f"{found[name]}")
@@ -277,8 +372,16 @@ def vhost_user():
         if found["data plane"]["grade"] != "skipped":
             break
     lab.expect(found["data plane"]["grade"] == "note", f"{found['data plane']}")
-    run.signal(signal.SIGTERM)
-    lab.expect(run.wait(20) == 0, f"{run.lines[-5:]}")
+    run.end()
+    guest.close()
+
+
+@lab.test("the manual has each check, and no other")
+def manual():
+    found, _ = doctor()
+    section = MANUAL.read_text().partition(".SH CHECKS")[2].partition("\n.SH ")[0]
+    listed = re.findall(r"^\.TP\n\.B (.*)$", section.replace("\\-", "-"), re.MULTILINE)
+    lab.expect(listed == list(found), f"{listed}, not {list(found)}")
 
 
 if __name__ == "__main__":
