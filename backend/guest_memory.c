@@ -11,3 +11,16 @@ bool guest_memory_contains(const struct guest_memory *memory, const void *host, 
 	}
 	return false;
 }
+
+bool guest_memory_address(const struct guest_memory *memory, const void *host, uint64_t *ret_guest)
+{
+	for (uint32_t i = 0; i < memory->count; i++) {
+		const struct guest_memory_region *region = &memory->regions[i];
+		uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)region->host);
+		if (offset < region->size) {
+			*ret_guest = region->guest + offset;
+			return true;
+		}
+	}
+	return false;
+}

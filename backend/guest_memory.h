@@ -52,5 +52,8 @@ static inline uint8_t *guest_memory_span(
 	return host && available == length ? host : NULL;
 }
 
+/* The guest physical address of what lies at `host` here. False when that is no guest memory. */
+bool guest_memory_address(const struct guest_memory *memory, const void *host, uint64_t *ret_guest);
+
 /* Does [host, host + length) lie inside one region? */
 bool guest_memory_contains(const struct guest_memory *memory, const void *host, size_t length);

@@ -18,8 +18,15 @@ static __virtio16 *avail_event(const struct ring *ring)
 
 static void log_used(const struct ring *ring, uint64_t offset, uint64_t length)
 {
-	if (ring->log_write)
-		ring->log_write(ring, ring->used_guest + offset, length);
+	if (ring->log)
+		dirty_log_mark(ring->log, ring->used_guest + offset, length);
+}
+
+static void log_avail_event(const struct ring *ring)
+{
+	log_used(ring,
+		offsetof(struct vring_used, ring) + ring->size * sizeof(struct vring_used_elem),
+		sizeof(__virtio16));
 }
 
 static bool extent_ok(const struct ring_config *config)
@@ -45,6 +52,8 @@ int ring_init(struct ring *ring, const struct ring_config *config)
 		(uintptr_t)config->used % VRING_USED_ALIGN_SIZE || !extent_ok(config))
 		return -EINVAL;
 
+	uint64_t used_guest = 0;
+	guest_memory_address(config->memory, config->used, &used_guest);
 	uint16_t used = __atomic_load_n(&config->used->idx, __ATOMIC_ACQUIRE);
 	*ring = (struct ring){
 		.desc = config->desc,
@@ -65,6 +74,8 @@ int ring_init(struct ring *ring, const struct ring_config *config)
 		.kick_fd = config->kick_fd,
 		.stats = config->stats,
 		.worker_stats = config->worker_stats,
+		.log = config->log,
+		.used_guest = used_guest,
 	};
 	ring_disarm(ring);
 	return 0;
@@ -208,7 +219,7 @@ void ring_publish(struct ring *ring)
 		return;
 	__atomic_store_n(&ring->used->idx, used, __ATOMIC_RELEASE);
 	ring->published_used = used;
-	if (ring->log_write) {
+	if (ring->log) {
 		for (uint16_t i = old; i != used; i++)
 			log_used(ring,
 				offsetof(struct vring_used, ring) +
@@ -237,10 +248,7 @@ static bool arm(struct ring *ring, uint16_t seen)
 {
 	if (ring->event_idx) {
 		__atomic_store_n(avail_event(ring), seen, __ATOMIC_RELAXED);
-		log_used(ring,
-			offsetof(struct vring_used, ring) +
-				ring->size * sizeof(struct vring_used_elem),
-			sizeof(__virtio16));
+		log_avail_event(ring);
 	} else {
 		__atomic_store_n(&ring->used->flags, 0, __ATOMIC_RELAXED);
 		log_used(ring, offsetof(struct vring_used, flags), sizeof(__virtio16));
@@ -273,6 +281,7 @@ void ring_disarm(struct ring *ring)
 		/* As far away as can be: the driver passes it once in 65,536 chains. */
 		__atomic_store_n(
 			avail_event(ring), (uint16_t)(ring->last_avail - 1), __ATOMIC_RELAXED);
+		log_avail_event(ring);
 	} else {
 		__atomic_store_n(&ring->used->flags, VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
 		log_used(ring, offsetof(struct vring_used, flags), sizeof(__virtio16));

@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "backend/dirty_log.h"
 #include "backend/guest_memory.h"
 #include "backend/packet.h"
 #include "backend/port.h"
@@ -68,11 +69,10 @@ struct ring {
 	struct port_stats *stats; /* counts refusals and interrupts */
 	struct worker_stats *worker_stats;
 
-	/* Migration: tells that `length` bytes at guest physical `guest` were written; NULL when
-	 * nobody asked for a dirty log. */
-	void (*log_write)(const struct ring *ring, uint64_t guest, uint64_t length);
+	/* Migration: where every write to guest memory is marked; NULL when nobody asked. Not
+	 * owned; outlives the published ring. */
+	const struct dirty_log *log;
 	uint64_t used_guest; /* guest physical address of the used ring, for the log */
-	int log_context;     /* the log's handle */
 
 	uint16_t pending[PORT_BURST];	      /* heads borrowed by the last ring_rx_burst */
 	struct iovec segments[RING_SEGMENTS]; /* pieces of the borrowed chains */
@@ -88,6 +88,7 @@ struct ring_config {
 	bool event_idx;
 	bool mergeable;
 	bool version_1; /* VIRTIO_F_VERSION_1 was negotiated: the header has 12 bytes */
+	const struct dirty_log *log;
 	int call_fd;
 	int kick_fd;
 	struct port_stats *stats;

@@ -101,19 +101,15 @@ static enum found find_room(struct ring *ring, uint64_t needed, struct room *roo
 	return FOUND_ROOM;
 }
 
-/* Tells the dirty log of `length` bytes written through the pieces. */
+/* Marks the first `length` bytes of the pieces as written. */
 static void log_pieces(const struct ring *ring, const struct iovec *piece, uint64_t length)
 {
 	for (; length; piece++) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.*): likewise */
 		uint64_t part = piece->iov_len < length ? piece->iov_len : length;
-		for (uint32_t i = 0; i < ring->memory->count; i++) {
-			const struct guest_memory_region *region = &ring->memory->regions[i];
-			uint64_t offset =
-				(uint64_t)((uintptr_t)piece->iov_base - (uintptr_t)region->host);
-			if (offset < region->size)
-				ring->log_write(ring, region->guest + offset, part);
-		}
+		uint64_t guest;
+		if (guest_memory_address(ring->memory, piece->iov_base, &guest))
+			dirty_log_mark(ring->log, guest, part);
 		length -= part;
 	}
 }
@@ -136,7 +132,7 @@ static void write_frame(struct ring *ring, struct room *room, const struct packe
 	put(&to, p->head, p->head_length);
 	for (uint16_t i = 0; i < p->segment_count; i++)
 		put(&to, p->segments[i].iov_base, p->segments[i].iov_len);
-	if (ring->log_write)
+	if (ring->log)
 		log_pieces(ring, room->pieces, p->length + ring->header_length);
 }
 
@@ -163,7 +159,7 @@ static void use_buffers(struct ring *ring, const struct room *room, uint64_t len
 static inline bool send_common(struct ring *ring, const struct packet *p, uint32_t needed)
 {
 	if (ring->avail_idx == ring->last_avail || ring->header_length != sizeof(p->vnet) ||
-		ring->log_write)
+		ring->log)
 		return false;
 	uint16_t head = __atomic_load_n(
 		&ring->avail->ring[ring->last_avail & ring->mask], __ATOMIC_RELAXED);

@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "backend/guest_memory.h"
 #include "backend/port.h"
 
 /* Written by the thread that serves messages, read by the handler in any thread. An entry that
@@ -17,7 +16,7 @@ struct mapping {
 	size_t length; /* bytes; 0: none */
 };
 
-static struct mapping mappings[PORT_MAX][GUEST_MEMORY_REGIONS_MAX];
+static struct mapping mappings[PORT_MAX][SIGBUS_SLOTS];
 static bool hits[PORT_MAX];
 bool sigbus_pending;
 static size_t page_size;
@@ -59,7 +58,7 @@ static void handle(int number, siginfo_t *info, void *context)
 		return;
 	}
 	for (uint16_t port = 0; port < PORT_MAX; port++) {
-		for (unsigned int slot = 0; slot < GUEST_MEMORY_REGIONS_MAX; slot++) {
+		for (unsigned int slot = 0; slot < SIGBUS_SLOTS; slot++) {
 			if (covers(&mappings[port][slot], fault, &found) &&
 				replace(found.address, found.length, port))
 				goto handled;

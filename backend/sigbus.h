@@ -15,11 +15,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/guest_memory.h"
+
 /* Installs the handler. 0 or -errno. */
 int sigbus_install(void);
 
-/* Tells of a mapping of guest memory that belongs to `port`; `slot` is below
- * GUEST_MEMORY_REGIONS_MAX. A NULL address removes it. */
+/* Which of a port's mappings: a region's number below GUEST_MEMORY_REGIONS_MAX, or its dirty log.
+ */
+#define SIGBUS_SLOT_LOG GUEST_MEMORY_REGIONS_MAX
+#define SIGBUS_SLOTS (SIGBUS_SLOT_LOG + 1)
+
+/* Tells of a mapping of the front end's memory that belongs to `port`. A NULL address removes it.
+ */
 void sigbus_watch(uint16_t port, unsigned int slot, void *address, size_t length);
 
 /* This thread serves (true) or has served (false) a message of `port`. */

@@ -4,6 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Bit of SEND_RARP's protocol feature. */
+#define PROTOCOL_RARP (UINT64_C(1) << 2)
+
 static const enum vhost_message_kind kinds[] = {
 	[MESSAGE_GET_FEATURES] = VHOST_MESSAGE_PLAIN,
 	[MESSAGE_SET_FEATURES] = VHOST_MESSAGE_DEVICE,
@@ -55,6 +58,22 @@ bool vhost_message_files_long_enough(const struct vhost_message *message)
 	}
 #endif
 	return true;
+}
+
+int vhost_message_fd(const struct vhost_message *message)
+{
+	int fd = -1;
+#if VHOST_MESSAGE_FDS_KNOWN
+	if (message->fd_count > 0)
+		fd = message->fds[0];
+#endif
+	return fd;
+}
+
+uint32_t vhost_message_log_answer(uint64_t protocol_features)
+{
+	const struct vhost_message *message = NULL;
+	return protocol_features & PROTOCOL_RARP ? 0 : sizeof(message->payload.log);
 }
 
 void vhost_message_close_fds(struct vhost_message *message)

@@ -83,6 +83,10 @@ struct vhost_message {
 			uint32_t padding;
 			struct vhost_message_region regions[VHOST_MESSAGE_REGIONS_MAX];
 		} memory;
+		struct {
+			uint64_t size;	 /* of the dirty log, bytes */
+			uint64_t offset; /* of its first byte in the file */
+		} log;
 		uint8_t library[632]; /* the library's largest payload */
 	} payload;
 	int fds[VHOST_MESSAGE_REGIONS_MAX];
@@ -110,6 +114,21 @@ static inline uint32_t vhost_message_ring(const struct vhost_message *message)
  * within the library, before any hook knows of the region.
  */
 bool vhost_message_files_long_enough(const struct vhost_message *message);
+
+/* The descriptor that came along, or -1 when there is none. It stays the message's. */
+int vhost_message_fd(const struct vhost_message *message);
+
+/*
+ * SET_LOG_BASE: how many bytes of its payload belong into the answer, by the protocol features that
+ * the front end acked. The specification names no payload. Front ends on rust-vmm's library (Cloud
+ * Hypervisor) wait for the message's own 16 bytes and never go on without; QEMU expects none.
+ *
+ * RARP tells them apart: QEMU has acked it, when offered, since the release that brought both it
+ * and the shared log, and it is offered to everyone; Cloud Hypervisor never acks it. A wrong guess
+ * about QEMU would do no harm, since it reads whatever payload an answer has and looks at the
+ * request's number only: so whoever does not ack RARP gets the 16 bytes.
+ */
+uint32_t vhost_message_log_answer(uint64_t protocol_features);
 
 /* Closes the descriptors that came along: due whenever the library does not see the message. */
 void vhost_message_close_fds(struct vhost_message *message);

@@ -2,13 +2,10 @@
 #include "backend/vhost_port.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include <rte_vhost.h>
 
@@ -18,14 +15,16 @@
 #include "backend/vhost_events.h"
 #include "backend/vhost_memory.h"
 #include "backend/vhost_message.h"
+#include "backend/vhost_queues.h"
 
 #define BIT(n) (1ULL << (n))
 
 uint64_t vhost_port_features(const struct vhost_port_config *config)
 {
 	uint64_t features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-			    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VHOST_F_LOG_ALL) |
-			    BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+			    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	if (VHOST_MESSAGE_FDS_KNOWN)
+		features |= BIT(VHOST_F_LOG_ALL);
 	if (!config->plain)
 		features |= BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_CSUM) |
 			    BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |
@@ -37,118 +36,39 @@ uint64_t vhost_port_features(const struct vhost_port_config *config)
 	return features;
 }
 
-/* Where the worker finds a queue's ring. */
-static struct ring **published(struct vhost_port *port, unsigned int queue)
+bool vhost_port_logs(const struct vhost_port *port)
 {
-	return queue == VHOST_QUEUE_RECEIVE ? &port->tx : &port->rx;
+	return (port->features & BIT(VHOST_F_LOG_ALL)) && port->log.bits;
 }
 
-static void park(struct vhost_port *port)
+static void forget_log(struct vhost_port *port)
 {
-	bool ran[VHOST_QUEUES] = {false};
-	for (unsigned int i = 0; i < VHOST_QUEUES; i++) {
-		struct vhost_queue *queue = &port->queues[i];
-		if (!queue->running)
-			continue;
-		__atomic_store_n(published(port, i), NULL, __ATOMIC_RELEASE);
-		epoll_ctl(port->quiesce->epoll_fd, EPOLL_CTL_DEL, queue->ring.kick_fd, NULL);
-		queue->running = false;
-		ran[i] = true;
+	sigbus_watch(port->port.index, SIGBUS_SLOT_LOG, NULL, 0);
+	dirty_log_fini(&port->log);
+}
+
+/* Takes the log that comes with the message in place of the one before. */
+static enum rte_vhost_msg_result take_log(struct vhost_port *port, struct vhost_message *message)
+{
+	struct dirty_log log;
+	int fd = vhost_message_fd(message);
+
+	if (fd < 0 ||
+		dirty_log_init(&log, fd, message->payload.log.size, message->payload.log.offset)) {
+		port->worker_stats->memory_refused++;
+		return RTE_VHOST_MSG_RESULT_ERR;
 	}
-	if (!ran[VHOST_QUEUE_RECEIVE] && !ran[VHOST_QUEUE_TRANSMIT])
-		return;
-	quiesce_wait(port->quiesce);
-	/* The ring of a queue that did not run is from an earlier life. */
-	for (unsigned int i = 0; i < VHOST_QUEUES; i++)
-		if (ran[i])
-			port->queues[i].broken |= port->queues[i].ring.broken;
-}
-
-static void log_dirty(const struct ring *ring, uint64_t guest, uint64_t length)
-{
-	rte_vhost_log_write(ring->log_context, guest, length);
-}
-
-/* Tells the guest to look, in case the data plane before us died before it did. */
-static void interrupt_once(const struct ring *ring)
-{
-	const uint64_t one = 1;
-	if (ring->call_fd >= 0 && write(ring->call_fd, &one, sizeof(one)) > 0)
-		ring->stats->interrupts++;
-}
-
-static void start(struct vhost_port *port, unsigned int index)
-{
-	struct vhost_queue *queue = &port->queues[index];
-	struct rte_vhost_vring vring;
-
-	if (!port->memory || !queue->enabled || !queue->kicked || queue->broken || queue->running)
-		return;
-	if (rte_vhost_get_vhost_vring(port->vid, (uint16_t)index, &vring) || vring.kickfd < 0)
-		return;
-	const struct ring_config config = {
-		.desc = vring.desc,
-		.avail = vring.avail,
-		.used = vring.used,
-		.memory = port->memory,
-		.size = vring.size,
-		.event_idx = port->features & BIT(VIRTIO_RING_F_EVENT_IDX),
-		.mergeable = port->features & BIT(VIRTIO_NET_F_MRG_RXBUF),
-		.version_1 = port->features & BIT(VIRTIO_F_VERSION_1),
-		.call_fd = vring.callfd < 0 ? -1 : vring.callfd,
-		.kick_fd = vring.kickfd,
-		.stats = port->port.stats,
-		.worker_stats = port->worker_stats,
-	};
-	if (ring_init(&queue->ring, &config)) {
-		port->worker_stats->rings_refused++;
-		return;
-	}
-	if (port->features & BIT(VHOST_F_LOG_ALL)) {
-		queue->ring.log_write = log_dirty;
-		queue->ring.log_context = port->vid;
-		queue->ring.used_guest = vring.log_guest_addr;
-	}
-	queue->started = true;
-	/* An eventfd that is full must not block a worker. The front end could undo this; stalling
-	 * by the VMM itself is outside the threat model. */
-	if (queue->ring.call_fd >= 0)
-		fcntl(queue->ring.call_fd, F_SETFL, O_NONBLOCK);
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLET,
-		.data.u64 = vhost_port_epoll_tag(port->port.index, index),
-	};
-	if (epoll_ctl(port->quiesce->epoll_fd, EPOLL_CTL_ADD, vring.kickfd, &event))
-		return;
-	queue->running = true;
-	interrupt_once(&queue->ring);
-	__atomic_store_n(published(port, index), &queue->ring, __ATOMIC_RELEASE);
-}
-
-static void resume(struct vhost_port *port)
-{
-	if (port->closing)
-		return;
-	for (unsigned int i = 0; i < VHOST_QUEUES; i++)
-		start(port, i);
-	quiesce_wake(port->quiesce);
+	forget_log(port);
+	port->log = log;
+	sigbus_watch(port->port.index, SIGBUS_SLOT_LOG, log.mapping, log.mapped);
+	message->size = vhost_message_log_answer(port->protocol);
+	return RTE_VHOST_MSG_RESULT_REPLY;
 }
 
 static void forget_memory(struct vhost_port *port)
 {
 	vhost_memory_free(port->memory, port->port.index);
 	port->memory = NULL;
-}
-
-static void reset_queues(struct vhost_port *port)
-{
-	for (unsigned int i = 0; i < VHOST_QUEUES; i++) {
-		struct vhost_queue *queue = &port->queues[i];
-		queue->enabled = false;
-		queue->kicked = false;
-		queue->broken = false;
-		queue->started = false;
-	}
 }
 
 static void learn_memory(struct vhost_port *port)
@@ -164,17 +84,8 @@ static struct vhost_queue *named_queue(struct vhost_port *port, const struct vho
 	return index < VHOST_QUEUES ? &port->queues[index] : NULL;
 }
 
-/* The library answers with its own idea of the index, before the post hook. */
-static void tell_base(struct vhost_port *port, const struct vhost_message *message)
-{
-	const struct vhost_queue *queue = named_queue(port, message);
-	if (queue && queue->started)
-		rte_vhost_set_vring_base(port->vid, (uint16_t)message->payload.state.index,
-			queue->ring.last_avail, queue->ring.last_used);
-}
-
 static enum rte_vhost_msg_result prepare_device(
-	struct vhost_port *port, const struct vhost_message *message)
+	struct vhost_port *port, struct vhost_message *message)
 {
 	switch (message->request) {
 	case MESSAGE_SET_MEM_TABLE:
@@ -184,9 +95,11 @@ static enum rte_vhost_msg_result prepare_device(
 		}
 		forget_memory(port);
 		break;
+	case MESSAGE_SET_LOG_BASE:
+		return take_log(port, message);
 	case MESSAGE_RESET_OWNER:
 		/* The library's own handling leaks its rings' memory; nothing is needed of it. */
-		reset_queues(port);
+		vhost_queues_reset(port);
 		return RTE_VHOST_MSG_RESULT_OK;
 	default:
 		break;
@@ -198,7 +111,8 @@ static enum rte_vhost_msg_result prepare_ring(
 	struct vhost_port *port, const struct vhost_message *message)
 {
 	if (message->request == MESSAGE_GET_VRING_BASE)
-		tell_base(port, message);
+		/* The library answers with its own idea of the index, before the post hook. */
+		vhost_queues_tell_base(port, vhost_message_ring(message));
 	else if (!named_queue(port, message))
 		/* A VMM may set up more queues than a guest can use. The library would give each
 		 * up to 1.25 MiB, of the memory that is there for everybody's. */
@@ -208,8 +122,7 @@ static enum rte_vhost_msg_result prepare_ring(
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
-static enum rte_vhost_msg_result prepare(
-	struct vhost_port *port, const struct vhost_message *message)
+static enum rte_vhost_msg_result prepare(struct vhost_port *port, struct vhost_message *message)
 {
 	switch (vhost_message_kind(message)) {
 	case VHOST_MESSAGE_FOREIGN:
@@ -218,10 +131,10 @@ static enum rte_vhost_msg_result prepare(
 	case VHOST_MESSAGE_PLAIN:
 		break;
 	case VHOST_MESSAGE_DEVICE:
-		park(port);
+		vhost_queues_park(port);
 		return prepare_device(port, message);
 	case VHOST_MESSAGE_RING:
-		park(port);
+		vhost_queues_park(port);
 		return prepare_ring(port, message);
 	}
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -255,6 +168,9 @@ static void note(struct vhost_port *port, const struct vhost_message *message)
 		if (rte_vhost_get_negotiated_features(port->vid, &port->features))
 			port->features = 0;
 		break;
+	case MESSAGE_SET_PROTOCOL_FEATURES:
+		port->protocol = message->payload.u64;
+		break;
 	case MESSAGE_SET_VRING_KICK:
 		if (!queue)
 			break;
@@ -285,7 +201,7 @@ static enum rte_vhost_msg_result after_message(int vid, void *data)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&port->lock);
 	note(port, data);
-	resume(port);
+	vhost_queues_resume(port);
 	pthread_mutex_unlock(&port->lock);
 	sigbus_message(port->port.index, false);
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -312,10 +228,12 @@ static void disconnected(int vid)
 	struct vhost_port *port = vhost_connection_port(vid);
 	if (port) {
 		pthread_mutex_lock(&port->lock);
-		park(port);
+		vhost_queues_park(port);
 		forget_memory(port);
-		reset_queues(port);
+		vhost_queues_reset(port);
+		forget_log(port);
 		port->features = 0;
+		port->protocol = 0;
 		pthread_mutex_unlock(&port->lock);
 	}
 	vhost_connection_end(vid);
@@ -387,7 +305,7 @@ void vhost_port_close(struct vhost_port *port)
 	listener_shut(port->listen_fd);
 	port->listen_fd = -1;
 	pthread_mutex_lock(&port->lock);
-	park(port);
+	vhost_queues_park(port);
 	pthread_mutex_unlock(&port->lock);
 }
 
@@ -409,6 +327,7 @@ void vhost_port_fini(struct vhost_port *port)
 	vhost_port_close(port);
 	rte_vhost_driver_unregister(port->path);
 	forget_memory(port);
+	forget_log(port);
 	vhost_connection_forget(port);
 	pthread_mutex_destroy(&port->lock);
 	port->path[0] = 0;

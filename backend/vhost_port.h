@@ -25,6 +25,10 @@
  * After a refused message the post hook is not called: the rings stay parked until the next one
  * that succeeds; after a refused SET_MEM_TABLE, until a memory table is accepted.
  *
+ * Migration: with a log (SET_LOG_BASE) and VHOST_F_LOG_ALL, rings mark whatever they write. We map
+ * the log ourselves and answer for the library, whose answer has no payload: vhost_message.h says
+ * what which front end waits for.
+ *
  * Every start is at used.idx (ring.h), with one interrupt, because a data plane that was killed may
  * have published a frame and died before it told.
  */
@@ -35,6 +39,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/dirty_log.h"
 #include "backend/guest_memory.h"
 #include "backend/port.h"
 #include "backend/quiesce.h"
@@ -91,8 +96,10 @@ struct vhost_port {
 	struct worker_stats *worker_stats;
 	struct guest_memory *memory; /* owned; NULL without an accepted table */
 	struct vhost_queue queues[VHOST_QUEUES];
-	int vid;	  /* the library's handle of the connection, or -1 */
-	uint64_t offered; /* features offered to the driver */
+	int vid;	      /* the library's handle of the connection, or -1 */
+	uint64_t offered;     /* features offered to the driver */
+	uint64_t protocol;    /* protocol features that the front end acked; 0 before it did */
+	struct dirty_log log; /* the front end's, for a migration */
 };
 
 /*
@@ -127,6 +134,9 @@ extern const struct port_ops vhost_port_ops;
 
 /* Worker: stops both rings until the driver resets them; their memory was not there. */
 void vhost_port_break(struct vhost_port *port);
+
+/* Are writes to guest memory to be logged? Rings parked, or the worker. */
+bool vhost_port_logs(const struct vhost_port *port);
 
 /* What is offered to the driver of a port. */
 uint64_t vhost_port_features(const struct vhost_port_config *config);

@@ -42,6 +42,7 @@ enum client_request {
 /* Protocol feature bits. */
 #define CLIENT_PROTOCOL_MQ 0
 #define CLIENT_PROTOCOL_LOG_SHMFD 1
+#define CLIENT_PROTOCOL_RARP 2
 #define CLIENT_PROTOCOL_REPLY_ACK 3
 #define CLIENT_PROTOCOL_CONFIG 9
 #define CLIENT_PROTOCOL_INFLIGHT_SHMFD 12

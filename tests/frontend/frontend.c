@@ -87,6 +87,8 @@ static int negotiate_protocol(struct frontend *frontend)
 
 	if (frontend->options.inflight)
 		wanted |= FRONTEND_BIT(CLIENT_PROTOCOL_INFLIGHT_SHMFD);
+	if (frontend->options.rarp)
+		wanted |= FRONTEND_BIT(CLIENT_PROTOCOL_RARP);
 	if (frontend->options.no_reply_ack)
 		wanted &= ~FRONTEND_BIT(CLIENT_PROTOCOL_REPLY_ACK);
 	int error =
@@ -129,6 +131,8 @@ int frontend_set_features(struct frontend *frontend)
 {
 	/* Cloud Hypervisor acks PROTOCOL_FEATURES on the guest's behalf. */
 	uint64_t wanted = frontend->options.features | FRONTEND_BIT(FRONTEND_F_PROTOCOL_FEATURES);
+	if (frontend->logging)
+		wanted |= FRONTEND_BIT(FRONTEND_F_LOG_ALL);
 	frontend->acked = frontend->offered & wanted;
 	/* The driver below goes by these: a bit that is not offered would be a test's mistake. */
 	if ((frontend->options.features & ~frontend->offered) != 0)
@@ -162,6 +166,7 @@ int frontend_set_vring_addr(struct frontend *frontend, uint32_t index)
 	const struct virtqueue *queue = &frontend->driver.queues[index];
 	struct client_vring_addr address = {
 		.index = index,
+		.flags = frontend->logging, /* VHOST_VRING_F_LOG */
 		.desc = (uint64_t)(uintptr_t)queue->desc,
 		.used = (uint64_t)(uintptr_t)queue->used,
 		.avail = (uint64_t)(uintptr_t)queue->avail,
@@ -227,6 +232,27 @@ int frontend_set_inflight(struct frontend *frontend)
 	if (fd >= 0)
 		close(fd);
 	return error;
+}
+
+int frontend_set_log_base(struct frontend *frontend, int fd, uint64_t size, uint64_t offset)
+{
+	struct client *client = &frontend->client;
+	const uint64_t log[] = {size, offset};
+	uint64_t answer[2] = {0};
+	uint32_t expected = frontend->options.rarp ? 0 : sizeof(log);
+	uint32_t flags = CLIENT_FLAG_VERSION | (client->reply_ack ? CLIENT_FLAG_NEED_REPLY : 0);
+	uint32_t length = 0;
+
+	int error = client_send(
+		client, CLIENT_SET_LOG_BASE, flags, log, sizeof(log), &fd, fd < 0 ? 0 : 1);
+	if (!error)
+		error = client_receive(
+			client, CLIENT_SET_LOG_BASE, answer, sizeof(answer), &length, NULL);
+	if (error)
+		return error;
+	if (length == sizeof(answer[0]) && answer[0])
+		return -EREMOTEIO;
+	return length == expected && memcmp(answer, log, length) == 0 ? 0 : -EPROTO;
 }
 
 int frontend_resume(struct frontend *frontend)

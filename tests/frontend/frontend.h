@@ -40,6 +40,7 @@ struct frontend_options {
 	bool polled;	     /* no interrupt vector: no SET_VRING_CALL at all */
 	bool inflight;	     /* ask for and set the inflight area when it is offered */
 	bool no_reply_ack;   /* do not negotiate REPLY_ACK */
+	bool rarp;	     /* ack RARP, as QEMU does */
 	enum frontend_base base;
 	enum virtqueue_kick kick;
 	enum virtqueue_interrupt interrupt; /* without `polled` */
@@ -64,6 +65,7 @@ struct frontend {
 	uint64_t queue_num;		    /* the last GET_QUEUE_NUM */
 	uint32_t saved_base[DRIVER_QUEUES]; /* the last GET_VRING_BASE */
 	bool active;
+	bool logging; /* ack LOG_ALL, and have writes to used rings logged */
 };
 
 /*
@@ -101,3 +103,10 @@ int frontend_set_vring_base(struct frontend *frontend, uint32_t index);
 /* ADDR, BASE, CALL and KICK of one ring. */
 int frontend_set_vring(struct frontend *frontend, uint32_t index);
 int frontend_set_inflight(struct frontend *frontend);
+
+/*
+ * SET_LOG_BASE: the dirty log is the `size` bytes at `offset` of the file (none with -1). 0,
+ * -EREMOTEIO when the back end refused it, or -EPROTO when the answer is not the one that this
+ * front end waits for: the payload again for Cloud Hypervisor's, an empty one for QEMU's.
+ */
+int frontend_set_log_base(struct frontend *frontend, int fd, uint64_t size, uint64_t offset);

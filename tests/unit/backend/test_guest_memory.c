@@ -111,12 +111,25 @@ static void odd_tables(void **state)
 	assert_ptr_equal(guest_memory_at(&odd, 0x1100, 8, &available), SECOND + 0x100);
 }
 
+static void address(void **state)
+{
+	uint64_t guest = 7;
+	assert_true(guest_memory_address(&memory, FIRST, &guest));
+	assert_int_equal(guest, memory.regions[0].guest);
+	assert_true(guest_memory_address(&memory, SECOND + memory.regions[1].size - 1, &guest));
+	assert_int_equal(guest, memory.regions[1].guest + memory.regions[1].size - 1);
+	guest = 7;
+	assert_false(guest_memory_address(&memory, bytes.between, &guest));
+	assert_int_equal(guest, 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(at),
 		cmocka_unit_test(span),
 		cmocka_unit_test(contains),
+		cmocka_unit_test(address),
 		cmocka_unit_test(nothing_is_in_no_memory),
 		cmocka_unit_test(odd_tables),
 	};

@@ -109,6 +109,25 @@ static void descriptors_are_closed_once(void **state)
 	close(again);
 }
 
+static void an_answer_to_set_log_base_is_what_the_front_end_waits_for(void **state)
+{
+	(void)state;
+	/* Cloud Hypervisor acks MQ, LOG_SHMFD and REPLY_ACK of what is offered; QEMU all of it. */
+	assert_int_equal(vhost_message_log_answer(0x0b), 16);
+	assert_int_equal(vhost_message_log_answer(VHOST_MESSAGE_PROTOCOL_FEATURES), 0);
+}
+
+static void the_first_descriptor_is_the_message_s(void **state)
+{
+	(void)state;
+	struct vhost_message message = {.fds = {77, 78}, .fd_count = 2};
+	assert_int_equal(vhost_message_fd(&message), 77);
+	message.fd_count = 0;
+	assert_int_equal(vhost_message_fd(&message), -1);
+	message.fd_count = -1;
+	assert_int_equal(vhost_message_fd(&message), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +136,8 @@ int main(void)
 		cmocka_unit_test(a_file_must_hold_its_region),
 		cmocka_unit_test(what_is_no_file_is_left_to_the_library),
 		cmocka_unit_test(descriptors_are_closed_once),
+		cmocka_unit_test(an_answer_to_set_log_base_is_what_the_front_end_waits_for),
+		cmocka_unit_test(the_first_descriptor_is_the_message_s),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
