@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Tables of system calls, turned into BPF by libseccomp.
+ * The filters of the data plane, as tables of system calls (sandbox_rule.h).
  *
  * Filters stack: a call must pass every filter that its thread has, the strictest answer wins. The
  * wide and the worker's are lists of what is allowed, and anything else kills the process. The
  * settling one is a list of what is refused from then on, on top of the wide one.
- *
- * Several entries for one call are alternatives. libseccomp knows no order among them, and lets an
- * unconditional entry swallow the others: conditions of one call must exclude each other. Names
- * that an architecture does not have are skipped by libseccomp.
  *
  * clone3's flags lie in memory, where no filter sees them; it fails with ENOSYS, so that the C
  * library falls back to clone, which may make threads only.
@@ -18,70 +14,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <seccomp.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-/* Name of anonymous mappings, which newer C libraries set. */
-#ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
-#endif
+#include "backend/sandbox_rule.h"
 
-/* What an entry's argument is compared with. */
-enum operand {
-	NOTHING, /* the rule holds for every call */
-	VALUE,	 /* holds when (argument & mask) == value */
-	OTHER,	 /* holds when argument != value */
-	OWN_PID, /* holds when argument is the process' id */
-};
-
-struct rule {
-	int call;	    /* SCMP_SYS(name) */
-	unsigned int error; /* errno to fail with; 0: allow */
-	enum operand operand;
-	unsigned int argument; /* its index, 0 to 5 */
-	uint64_t mask;
-	uint64_t value;
-};
-
-#define ALLOW(name)                    \
-	{                              \
-		.call = SCMP_SYS(name) \
-	}
-#define FAIL(name, errno_)                                \
-	{                                                 \
-		.call = SCMP_SYS(name), .error = (errno_) \
-	}
-#define WHEN(name, argument_, mask_, value_)                                       \
-	{                                                                          \
-		.call = SCMP_SYS(name), .operand = VALUE, .argument = (argument_), \
-		.mask = (mask_), .value = (value_)                                 \
-	}
-#define FAIL_WHEN(name, errno_, argument_, mask_, value_)                    \
-	{                                                                    \
-		.call = SCMP_SYS(name), .error = (errno_), .operand = VALUE, \
-		.argument = (argument_), .mask = (mask_), .value = (value_)  \
-	}
-#define FAIL_OTHER(name, errno_, argument_, value_)                          \
-	{                                                                    \
-		.call = SCMP_SYS(name), .error = (errno_), .operand = OTHER, \
-		.argument = (argument_), .value = (value_)                   \
-	}
-#define OWN(name, argument_)                                                        \
-	{                                                                           \
-		.call = SCMP_SYS(name), .operand = OWN_PID, .argument = (argument_) \
-	}
-
-#define WHOLE UINT64_MAX
-#define INT UINT32_MAX
-
-static const struct rule wide[] = {
+static const struct sandbox_rule wide[] = {
 	/* descriptors */
 	ALLOW(read),
 	ALLOW(write),
@@ -247,7 +187,7 @@ static const struct rule wide[] = {
 #define TYPE 0xf
 
 /* The C library opens files in passing (processors, time zone) and lives with a refusal. */
-static const struct rule settle[] = {
+static const struct sandbox_rule settle[] = {
 	FAIL(open, EACCES),
 	FAIL(openat, EACCES),
 	/* datagrams reach sockets of others without connect(); AF_UNIX takes raw for datagram */
@@ -257,7 +197,7 @@ static const struct rule settle[] = {
 	FAIL_WHEN(mprotect, EACCES, 2, PROT_EXEC, PROT_EXEC),
 };
 
-static const struct rule worker[] = {
+static const struct sandbox_rule worker[] = {
 	ALLOW(read),
 	ALLOW(write),
 	ALLOW(readv),
@@ -308,116 +248,20 @@ static const struct rule worker[] = {
 	FAIL(ioctl, ENOTTY),
 };
 
-/* The DNS server: reads files, talks to the Internet, and nothing else. */
-static const struct rule resolver[] = {
-	ALLOW(read),
-	ALLOW(write),
-	ALLOW(close),
-	ALLOW(lseek),
-	ALLOW(open),
-	ALLOW(openat),
-	ALLOW(stat),
-	ALLOW(fstat),
-	ALLOW(newfstatat),
-	ALLOW(statx),
-	WHEN(ioctl, 1, WHOLE, TCGETS),
-	WHEN(ioctl, 1, WHOLE, SIOCGIFINDEX),
-	WHEN(socket, 0, WHOLE, AF_INET),
-	WHEN(socket, 0, WHOLE, AF_INET6),
-	FAIL_WHEN(socket, EAFNOSUPPORT, 0, WHOLE, AF_UNIX),
-	ALLOW(connect),
-	ALLOW(accept4),
-	ALLOW(recvfrom),
-	ALLOW(sendto),
-	ALLOW(recvmsg),
-	ALLOW(sendmsg),
-	ALLOW(epoll_create1),
-	ALLOW(epoll_ctl),
-	ALLOW(epoll_wait),
-	ALLOW(epoll_pwait),
-	WHEN(mmap, 2, PROT_EXEC, 0),
-	WHEN(mprotect, 2, PROT_EXEC, 0),
-	ALLOW(munmap),
-	ALLOW(mremap),
-	ALLOW(madvise),
-	ALLOW(brk),
-	ALLOW(futex),
-	ALLOW(getrandom),
-	ALLOW(clock_gettime),
-	ALLOW(getrlimit),
-	WHEN(prlimit64, 0, INT, 0),
-	ALLOW(rt_sigaction),
-	ALLOW(rt_sigprocmask),
-	ALLOW(rt_sigreturn),
-	ALLOW(gettid),
-	ALLOW(getpid),
-	OWN(tgkill, 0),
-	ALLOW(exit),
-	ALLOW(exit_group),
-	ALLOW(restart_syscall),
-	WHEN(prctl, 0, INT, PR_SET_VMA),
-};
-
-static int add_rule(scmp_filter_ctx context, const struct rule *rule)
-{
-	uint32_t action = rule->error ? SCMP_ACT_ERRNO(rule->error) : SCMP_ACT_ALLOW;
-	struct scmp_arg_cmp compare = {.arg = rule->argument};
-
-	switch (rule->operand) {
-	case NOTHING:
-		return seccomp_rule_add_array(context, action, rule->call, 0, NULL);
-	case VALUE:
-		compare.op = SCMP_CMP_MASKED_EQ;
-		compare.datum_a = rule->mask;
-		compare.datum_b = rule->value;
-		break;
-	case OTHER:
-		compare.op = SCMP_CMP_NE;
-		compare.datum_a = rule->value;
-		break;
-	case OWN_PID:
-		compare.op = SCMP_CMP_EQ;
-		compare.datum_a = (scmp_datum_t)getpid();
-		break;
-	}
-	return seccomp_rule_add_array(context, action, rule->call, 1, &compare);
-}
-
-static int install(uint32_t otherwise, const struct rule rules[], size_t count, bool all_threads)
-{
-	scmp_filter_ctx context = seccomp_init(otherwise);
-
-	if (!context)
-		return -ENOMEM;
-	/* A call through another calling convention (i386 on x86-64) is no honest one. */
-	int error = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (!error && all_threads)
-		error = seccomp_attr_set(context, SCMP_FLTATR_CTL_TSYNC, 1);
-	for (size_t i = 0; !error && i < count; i++)
-		error = add_rule(context, &rules[i]);
-	if (!error)
-		error = seccomp_load(context);
-	seccomp_release(context);
-	return error;
-}
-
 int sandbox_filter_wide(void)
 {
-	return install(SCMP_ACT_KILL_PROCESS, wide, sizeof(wide) / sizeof(wide[0]), false);
+	return sandbox_rule_install(
+		SCMP_ACT_KILL_PROCESS, wide, sizeof(wide) / sizeof(wide[0]), false);
 }
 
 int sandbox_filter_settle(void)
 {
-	return install(SCMP_ACT_ALLOW, settle, sizeof(settle) / sizeof(settle[0]), true);
+	return sandbox_rule_install(
+		SCMP_ACT_ALLOW, settle, sizeof(settle) / sizeof(settle[0]), true);
 }
 
 int sandbox_filter_worker(void)
 {
-	return install(SCMP_ACT_KILL_PROCESS, worker, sizeof(worker) / sizeof(worker[0]), false);
-}
-
-int sandbox_filter_resolver(void)
-{
-	return install(
-		SCMP_ACT_KILL_PROCESS, resolver, sizeof(resolver) / sizeof(resolver[0]), false);
+	return sandbox_rule_install(
+		SCMP_ACT_KILL_PROCESS, worker, sizeof(worker) / sizeof(worker[0]), false);
 }

@@ -309,7 +309,7 @@ static int resolver_works(void)
 	char byte;
 
 	nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	int file = open("/etc/passwd", O_RDONLY);
+	int file = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (file < 0 || read(file, &byte, 1) != 1)
 		return 1;
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -342,6 +342,46 @@ static int remove_a_file(void)
 	return unlink("/tmp/chnet-no-such-file") < 0;
 }
 
+/* Not even a file that anybody may write to. */
+static int open_to_write(void)
+{
+	return open("/dev/null", O_WRONLY) < 0;
+}
+
+static int open_to_read_and_write(void)
+{
+	return open("/dev/null", O_RDWR | O_CLOEXEC) < 0;
+}
+
+static int open_to_empty(void)
+{
+	return open("/dev/null", O_RDONLY | O_TRUNC) < 0;
+}
+
+static int open_to_make(void)
+{
+	return open("/tmp/chnet-no-such-file", O_RDONLY | O_CREAT | O_EXCL, 0600) < 0;
+}
+
+static int open_without_a_name(void)
+{
+	return open("/tmp", O_TMPFILE | O_RDONLY, 0600) < 0;
+}
+
+static int open_by_the_old_call(void)
+{
+#ifdef SYS_open
+	return syscall(SYS_open, "/dev/null", O_WRONLY) < 0;
+#else
+	return open("/dev/null", O_WRONLY) < 0;
+#endif
+}
+
+static int open_by_the_newest_call(void)
+{
+	return syscall(SYS_openat2, -1, "/dev/null", NULL, 0) < 0;
+}
+
 static int map_code(void)
 {
 	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
@@ -359,7 +399,9 @@ static void test_resolver(void **state)
 {
 	int (*const killed[])(void) = {run_a_program, start_a_process, trace, mount_something,
 		new_namespace, load_bpf, read_another_process, signal_the_monitor, change_mode,
-		push_to_a_terminal, make_a_packet_socket, bind_a_socket, remove_a_file, map_code,
+		push_to_a_terminal, make_a_packet_socket, bind_a_socket, remove_a_file,
+		open_to_write, open_to_read_and_write, open_to_empty, open_to_make,
+		open_without_a_name, open_by_the_old_call, open_by_the_newest_call, map_code,
 		start_a_thread};
 	struct sandbox_config config = {
 		.parent = getpid(), .uid = getuid(), .gid = getgid(), .resolver = true};
