@@ -13,6 +13,7 @@
 
 #include "backend/api_change.h"
 #include "backend/control_line.h"
+#include "backend/dns_counters.h"
 #include "backend/log.h"
 #include "backend/options_change.h"
 #include "guest/services/dhcp_lease.h"
@@ -239,6 +240,8 @@ static size_t counters(void *context, struct api_counter list[], size_t max)
 		if (options_change_has_socket(options, i))
 			shown.ports |= UINT64_C(1) << i;
 	stats_walk(view->config->stats, &shown, append, &filled);
+	if (view->config->dns)
+		dns_counters_walk(view->config->dns, append, &filled);
 	return filled.count;
 }
 

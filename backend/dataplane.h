@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct dhcp_table;
+struct dns_counters;
 struct host_forward;
 struct options;
 struct stats;
@@ -44,6 +45,7 @@ struct dataplane_config {
 	uint64_t restarts;	   /* data planes before this one */
 	uint32_t dns_be;	   /* the DNS server that guests are told; 0: none */
 	struct dhcp_table *leases; /* MAP_SHARED, as the last data plane left it; NULL without */
+	const struct dns_counters *dns; /* MAP_SHARED, the DNS server's; NULL without one */
 	struct stats *stats; /* MAP_SHARED; counters go on where the last data plane stopped */
 	int ready_fd; /* write one byte when guests can connect to every socket, then close */
 };

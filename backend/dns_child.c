@@ -22,8 +22,8 @@
 /* The DNS server that guests are told when there is none here: the set-up guide's. */
 #define DNS_ELSEWHERE 0x01010101
 
-/* Flows and counters are the data plane's; leases are read. */
-static int keep_only_leases(struct foundation *foundation)
+/* Flows and most counters are the data plane's; leases are read. */
+static int give_up_memory(struct foundation *foundation)
 {
 	struct shared_memory *leases = &foundation->leases;
 
@@ -47,7 +47,7 @@ static int live(struct dns_child *dns, pid_t monitor)
 	child_raise_descriptor_limit();
 	int error = child_close_others(kept, sizeof(kept) / sizeof(kept[0]));
 	if (!error)
-		error = keep_only_leases(dns->foundation);
+		error = give_up_memory(dns->foundation);
 	if (!error)
 		error = sandbox_enter(&sandbox, &step);
 	if (error) {
@@ -59,6 +59,7 @@ static int live(struct dns_child *dns, pid_t monitor)
 		.tcp_fd = dns->listen.tcp_fd,
 		.resolver_path = DNS_RESOLVER_FILE,
 		.names = {.table = dns->foundation->leases.address, .host_be = dns->host_be},
+		.counters = dns->foundation->dns.address,
 	};
 	return dns_server_main(&config);
 }

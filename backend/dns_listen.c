@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +24,9 @@ static int open_socket(uint32_t address_be, const char *tap, int type, int *ret_
 	/* Old connections do not keep the port; for UDP the option would take it from others. */
 	if ((type == SOCK_STREAM &&
 		    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0) ||
+		/* Inherited by connections: an answer is written whole. */
+		(type == SOCK_STREAM &&
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0) ||
 		/* Queries of many guests at once; without the right to more, the host's most. */
 		(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) < 0 &&
 			setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer)) < 0) ||

@@ -30,36 +30,56 @@ int dns_server_watch(const struct dns_context *context, int fd, uint32_t events,
 	struct epoll_event event = {
 		.events = events | EPOLLET, .data.u64 = (uint64_t)tag << 32 | index};
 
-	return epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	/* One that is watched already is looked at anew. */
+	if (epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ||
+		(errno == EEXIST && epoll_ctl(context->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0))
+		return 0;
+	return -errno;
+}
+
+/* 0: the question is not ours to answer. */
+static int answer_question(const struct dns_context *context, const uint8_t *query,
+	const struct dns_question *question, uint8_t answer[DNS_ANSWER_MAX])
+{
+	uint32_t now_s = (uint32_t)(context->now_ns / NS_PER_S);
+	uint32_t address_be;
+
+	switch (dns_names_find(&context->config->names, question, now_s, &address_be)) {
+	case DNS_NAMES_FOUND:
+		return (int)dns_message_answer(query, question, DNS_RCODE_OK, &address_be, answer);
+	case DNS_NAMES_EMPTY:
+		return (int)dns_message_answer(query, question, DNS_RCODE_OK, NULL, answer);
+	case DNS_NAMES_UNKNOWN:
+		return (int)dns_message_answer(query, question, DNS_RCODE_NO_NAME, NULL, answer);
+	case DNS_NAMES_FOREIGN:
+		break;
+	}
+	/* A zone comes in any number of messages; here each query has one answer. */
+	if (question->type == DNS_TYPE_AXFR || question->type == DNS_TYPE_IXFR)
+		return (int)dns_message_answer(
+			query, question, DNS_RCODE_NOT_IMPLEMENTED, NULL, answer);
+	return 0;
 }
 
 int dns_server_answer(const struct dns_context *context, const uint8_t *query, size_t length,
 	struct dns_question *ret_question, uint8_t answer[DNS_ANSWER_MAX])
 {
-	uint32_t address_be;
 	int error = dns_message_read(query, length, false, ret_question);
+	int made;
 
 	/* What is no query is not answered, or two servers could talk for ever. */
-	if (error && (length < DNS_HEADER || query[2] & 0x80))
+	if (error && (length < DNS_HEADER || query[2] & 0x80)) {
+		dns_server_drop(context, DNS_DROP_MALFORMED);
 		return -1;
+	}
 	if (error)
-		return (int)dns_message_answer(query, NULL,
+		made = (int)dns_message_answer(query, NULL,
 			error == -EOPNOTSUPP ? DNS_RCODE_NOT_IMPLEMENTED : DNS_RCODE_FORMAT, NULL,
 			answer);
-	switch (dns_names_find(&context->config->names, ret_question,
-		(uint32_t)(context->now_ns / NS_PER_S), &address_be)) {
-	case DNS_NAMES_FOREIGN:
-		return 0;
-	case DNS_NAMES_FOUND:
-		return (int)dns_message_answer(
-			query, ret_question, DNS_RCODE_OK, &address_be, answer);
-	case DNS_NAMES_EMPTY:
-		return (int)dns_message_answer(query, ret_question, DNS_RCODE_OK, NULL, answer);
-	case DNS_NAMES_UNKNOWN:
-		return (int)dns_message_answer(
-			query, ret_question, DNS_RCODE_NO_NAME, NULL, answer);
-	}
-	return -1;
+	else
+		made = answer_question(context, query, ret_question, answer);
+	context->config->counters->answers_own += made > 0;
+	return made;
 }
 
 static void handle(struct dns_context *context, uint64_t data)

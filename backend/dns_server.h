@@ -12,14 +12,19 @@
  *
  * One thread, one epoll. A question for a name of the network is answered here (dns_names.h); any
  * other message passes unchanged but for its id. Over UDP (dns_udp.c) each query gets a socket of
- * its own, connected, so that its source port is random (RFC 5452), and a random id; the answer
- * must have that id and the same question. Over TCP (dns_tcp.c) a client's connection is paired
- * with one to the server.
+ * its own, connected, so that its source port is random (RFC 5452) and the kernel passes on what
+ * comes from that server's address and port alone, and a random id. Over TCP (dns_tcp.c) a client's
+ * connection is paired with one to the server. Either way an answer must have id and question of a
+ * query that waits for one (dns_message_answers()), or it is dropped and counted as forged.
+ *
+ * Sockets that any guest can keep busy are served in bursts (DNS_BURST), so that others have their
+ * turn.
  *
  * Limits: DNS_QUERIES_MAX queries wait for an answer, half of them for one client;
  * DNS_STREAMS_MAX connections, a quarter of them for one client. What is beyond is not answered:
  * the client asks again. A server that does not answer within DNS_TRY_NS is not waited for, the
- * next one is asked; after DNS_TRIES the client is told that it failed (SERVFAIL).
+ * next one is asked; after DNS_TRIES the client is told that it failed (SERVFAIL). Every drop has a
+ * counter (dns_counters.h).
  */
 #pragma once
 
@@ -28,6 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/dns_counters.h"
 #include "backend/dns_resolver.h"
 #include "guest/services/dns_message.h"
 #include "guest/services/dns_names.h"
@@ -37,6 +43,10 @@
 /* The longest query over UDP that is forwarded, bytes; longer ones come over TCP. */
 #define DNS_QUERY_MAX 512
 #define DNS_TRIES 3
+/* Queries of one connection that wait for answers; the next ones are not read as long. */
+#define DNS_PIPELINE_MAX 16
+/* Datagrams, connections, or steps of a connection before other descriptors have their turn. */
+#define DNS_BURST 64
 #define DNS_TRY_NS 1500000000
 /* A connection on which nothing moves for so long is closed. */
 #define DNS_IDLE_NS 10000000000
@@ -69,13 +79,21 @@ struct dns_pipe {
 	uint8_t bytes[2 + DNS_MESSAGE_MAX];
 };
 
+/* A query over TCP that was sent to the server. */
+struct dns_pending {
+	uint16_t id; /* as it lies in the message: the client's */
+	struct dns_question question;
+};
+
 struct dns_stream {
-	int client;		    /* -1: no stream */
-	int server;		    /* -1: not connected */
-	bool routed;		    /* the query is for the server */
-	bool ended;		    /* the client says no more */
-	unsigned int tries;	    /* servers that were tried for this query */
-	unsigned int waiting;	    /* answers that the server owes */
+	int client;	    /* -1: no stream */
+	int server;	    /* -1: not connected */
+	bool routed;	    /* the query is for the server */
+	bool ended;	    /* the client says no more */
+	unsigned int tries; /* servers that were tried for this query */
+	/* Answers that the server owes, in any order; behind them, the query that is routed. */
+	struct dns_pending pending[DNS_PIPELINE_MAX + 1];
+	unsigned int pending_count;
 	struct sockaddr_in address; /* the client's */
 	uint64_t end_ns;	    /* when it is idle for too long, CLOCK_MONOTONIC */
 	struct dns_pipe *query;	    /* client to server; owned */
@@ -87,6 +105,7 @@ struct dns_config {
 	int tcp_fd;		   /* listening; likewise */
 	const char *resolver_path; /* DNS_RESOLVER_FILE */
 	struct dns_names names;
+	struct dns_counters *counters; /* shared memory */
 };
 
 struct dns_context {
@@ -114,7 +133,16 @@ int dns_server_main(const struct dns_config *config);
 int dns_server_answer(const struct dns_context *context, const uint8_t *query, size_t length,
 	struct dns_question *ret_question, uint8_t answer[DNS_ANSWER_MAX]);
 
-/* Watches a descriptor, edge-triggered. 0 or a negative errno. */
+/* Counts what goes no further. */
+static inline void dns_server_drop(const struct dns_context *context, enum dns_drop reason)
+{
+	context->config->counters->drops[reason]++;
+}
+
+/*
+ * Watches a descriptor, edge-triggered. One that is watched already is looked at anew: an event
+ * comes for what it can do now. 0 or a negative errno.
+ */
 int dns_server_watch(const struct dns_context *context, int fd, uint32_t events, enum dns_tag tag,
 	uint32_t index);
 

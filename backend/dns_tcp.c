@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * DNS over TCP (RFC 7766): a client's connection is paired with one to a server, opened by the
- * first query that is forwarded. One message at a time is under way in each direction. Whoever can
- * read or write is run until nothing moves any more, which is what edge-triggered events ask for.
+ * first query that is forwarded. One message at a time is under way in each direction; up to
+ * DNS_PIPELINE_MAX queries wait for answers, which may come in any order. Whoever can read or write
+ * is run until nothing moves any more, which is what edge-triggered events ask for, but for
+ * DNS_BURST turns at a time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,10 +29,11 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void end_stream(struct dns_context *context, struct dns_stream *stream)
+/* `reason`: why queries that wait get no answer. */
+static void end_stream(struct dns_context *context, struct dns_stream *stream, enum dns_drop reason)
 {
-	if (stream->client >= 0)
-		context->stream_count--;
+	context->stream_count--;
+	context->config->counters->drops[reason] += stream->pending_count + stream->routed;
 	close_fd(&stream->client);
 	close_fd(&stream->server);
 	free(stream->query);
@@ -99,9 +102,18 @@ static bool connect_server(struct dns_context *context, struct dns_stream *strea
 			dns_server_watch(context, stream->server, EPOLLIN | EPOLLOUT,
 				DNS_TAG_STREAM, index) == 0)
 			return true;
+		context->config->counters->tries_refused++;
 		close_fd(&stream->server);
 	}
 	return false;
+}
+
+static void put_answer(struct dns_pipe *pipe, const uint8_t *message, size_t length)
+{
+	pipe->bytes[0] = (uint8_t)(length >> 8);
+	pipe->bytes[1] = (uint8_t)length;
+	memcpy(pipe->bytes + 2, message, length);
+	pipe->filled = 2 + length;
 }
 
 /* Answers the query in the pipe, or sees that it goes on to the server. */
@@ -111,23 +123,49 @@ static enum step route(struct dns_context *context, struct dns_stream *stream)
 	struct dns_question question;
 	uint8_t made[DNS_ANSWER_MAX];
 
-	if (!is_full(query) || stream->routed || answer->filled)
+	if (!is_full(query) || stream->routed || answer->filled ||
+		stream->pending_count == DNS_PIPELINE_MAX)
 		return STEP_STUCK;
 	int length =
 		dns_server_answer(context, query->bytes + 2, query->filled - 2, &question, made);
+	context->config->counters->queries_tcp++;
 	if (length < 0)
 		return STEP_ENDED;
 	if (length == 0) {
+		stream->pending[stream->pending_count] = (struct dns_pending){
+			.id = dns_message_id(query->bytes + 2), .question = question};
 		stream->routed = true;
 		stream->tries = 0;
+		context->config->counters->forwarded++;
 		return STEP_MOVED;
 	}
-	answer->bytes[0] = (uint8_t)(length >> 8);
-	answer->bytes[1] = (uint8_t)length;
-	memcpy(answer->bytes + 2, made, (size_t)length);
-	answer->filled = 2 + (size_t)length;
 	query->filled = 0;
+	put_answer(answer, made, (size_t)length);
 	return STEP_MOVED;
+}
+
+/* No server takes the query: its client is told. No answer is under way, since none is owed. */
+static enum step fail(struct dns_context *context, struct dns_stream *stream)
+{
+	struct dns_pipe *query = stream->query;
+	uint8_t made[DNS_ANSWER_MAX];
+
+	dns_server_drop(context, DNS_DROP_NO_SERVER);
+	size_t length = dns_message_answer(query->bytes + 2,
+		&stream->pending[stream->pending_count].question, DNS_RCODE_FAILURE, NULL, made);
+	stream->routed = false;
+	query->filled = 0;
+	put_answer(stream->answer, made, length);
+	return STEP_MOVED;
+}
+
+/* Whether the server has refused or ended the connection, which may have been idle for long. */
+static bool has_hung_up(int fd)
+{
+	uint8_t byte;
+	ssize_t length = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return length == 0 || (length < 0 && errno != EAGAIN);
 }
 
 static enum step to_server(struct dns_context *context, struct dns_stream *stream)
@@ -135,27 +173,58 @@ static enum step to_server(struct dns_context *context, struct dns_stream *strea
 	if (!stream->routed)
 		return STEP_STUCK;
 	if (stream->server < 0 && !connect_server(context, stream))
-		return STEP_ENDED;
-	enum step step = drain(stream->query, stream->server);
-	/* Not connected: the next one, unless this one has part of it or owes answers. */
-	if (step == STEP_ENDED && !stream->query->drained && !stream->waiting) {
+		return fail(context, stream);
+	/* This one has no part of it, and owes no answers: another one may be asked. */
+	bool is_first = !stream->query->drained && !stream->pending_count;
+	enum step step = is_first && has_hung_up(stream->server)
+				 ? STEP_ENDED
+				 : drain(stream->query, stream->server);
+	if (step == STEP_ENDED && is_first) {
+		context->config->counters->tries_refused++;
 		close_fd(&stream->server);
 		return STEP_MOVED;
 	}
 	if (step == STEP_MOVED && !stream->query->filled) {
 		stream->routed = false;
-		stream->waiting++;
+		stream->pending_count++;
 	}
 	return step;
 }
 
-static enum step from_server(struct dns_stream *stream)
+/* Whether a whole answer is to a query that waits; that one waits no more. */
+static bool is_owed(struct dns_stream *stream)
 {
-	if (stream->server < 0 || !stream->waiting)
+	const struct dns_pipe *answer = stream->answer;
+
+	for (unsigned int i = 0; i < stream->pending_count; i++) {
+		const struct dns_pending *pending = &stream->pending[i];
+		if (!dns_message_answers(
+			    answer->bytes + 2, answer->filled - 2, pending->id, &pending->question))
+			continue;
+		/* The one behind them, if any, moves up as well. */
+		stream->pending_count--;
+		memmove(&stream->pending[i], &stream->pending[i + 1],
+			(stream->pending_count + 1 - i) * sizeof(*pending));
+		return true;
+	}
+	return false;
+}
+
+static enum step from_server(struct dns_context *context, struct dns_stream *stream)
+{
+	struct dns_pipe *answer = stream->answer;
+
+	if (stream->server < 0 || !stream->pending_count || is_full(answer))
 		return STEP_STUCK;
-	enum step step = fill(stream->answer, stream->server);
-	if (step == STEP_MOVED && is_full(stream->answer))
-		stream->waiting--;
+	enum step step = fill(answer, stream->server);
+	if (step != STEP_MOVED || !is_full(answer))
+		return step;
+	if (is_owed(stream)) {
+		context->config->counters->answers++;
+	} else {
+		dns_server_drop(context, DNS_DROP_FORGED);
+		answer->filled = 0;
+	}
 	return step;
 }
 
@@ -187,7 +256,7 @@ static enum step turn(struct dns_context *context, struct dns_stream *stream)
 			step = to_server(context, stream);
 			break;
 		case 3:
-			step = from_server(stream);
+			step = from_server(context, stream);
 			break;
 		default:
 			step = drain(stream->answer, stream->client);
@@ -203,7 +272,7 @@ static enum step turn(struct dns_context *context, struct dns_stream *stream)
 
 static bool is_finished(const struct dns_stream *stream)
 {
-	return stream->ended && !is_full(stream->query) && !stream->waiting &&
+	return stream->ended && !is_full(stream->query) && !stream->pending_count &&
 	       !stream->answer->filled;
 }
 
@@ -214,15 +283,27 @@ static void touch(struct dns_context *context, struct dns_stream *stream)
 		context->next_ns = stream->end_ns;
 }
 
+/* Others have their turn; what can move is told of again. */
+static void go_on_later(struct dns_context *context, struct dns_stream *stream, uint32_t index)
+{
+	if (dns_server_watch(context, stream->client, EPOLLIN | EPOLLOUT, DNS_TAG_STREAM, index) <
+		0)
+		end_stream(context, stream, DNS_DROP_STREAM_LOST);
+}
+
 void dns_tcp_run(struct dns_context *context, uint32_t index)
 {
 	struct dns_stream *stream = &context->streams[index];
 	enum step step = STEP_MOVED;
 
-	while (stream->client >= 0 && step == STEP_MOVED) {
+	for (int count = 0; stream->client >= 0 && step == STEP_MOVED; count++) {
+		if (count == DNS_BURST) {
+			go_on_later(context, stream, index);
+			return;
+		}
 		step = turn(context, stream);
 		if (step == STEP_ENDED || is_finished(stream))
-			end_stream(context, stream);
+			end_stream(context, stream, DNS_DROP_STREAM_LOST);
 		else if (step == STEP_MOVED)
 			touch(context, stream);
 	}
@@ -241,6 +322,8 @@ static void take(struct dns_context *context, int fd, const struct sockaddr_in *
 			count += stream->address.sin_addr.s_addr == address->sin_addr.s_addr;
 	}
 	if (!place || count >= DNS_STREAMS_MAX / 4) {
+		dns_server_drop(
+			context, place ? DNS_DROP_GUEST_STREAMS_FULL : DNS_DROP_STREAMS_FULL);
 		close(fd);
 		return;
 	}
@@ -253,12 +336,12 @@ static void take(struct dns_context *context, int fd, const struct sockaddr_in *
 	uint32_t index = (uint32_t)(place - context->streams);
 	if (!place->query || !place->answer ||
 		dns_server_watch(context, fd, EPOLLIN | EPOLLOUT, DNS_TAG_STREAM, index) < 0)
-		end_stream(context, place);
+		end_stream(context, place, DNS_DROP_STREAM_LOST);
 }
 
 void dns_tcp_listen(struct dns_context *context)
 {
-	for (;;) {
+	for (int n = 0; n < DNS_BURST; n++) {
 		struct sockaddr_in address = {0};
 		socklen_t size = sizeof(address);
 		int fd = accept4(context->config->tcp_fd, (struct sockaddr *)&address, &size,
@@ -268,6 +351,7 @@ void dns_tcp_listen(struct dns_context *context)
 		else if (errno != ECONNABORTED && errno != EINTR)
 			return;
 	}
+	dns_server_watch(context, context->config->tcp_fd, EPOLLIN, DNS_TAG_TCP, 0);
 }
 
 void dns_tcp_expire(struct dns_context *context)
@@ -277,7 +361,7 @@ void dns_tcp_expire(struct dns_context *context)
 		if (stream->client < 0)
 			continue;
 		if (stream->end_ns <= context->now_ns)
-			end_stream(context, stream);
+			end_stream(context, stream, DNS_DROP_STREAM_IDLE);
 		else if (stream->end_ns < context->next_ns)
 			context->next_ns = stream->end_ns;
 	}

@@ -13,8 +13,9 @@ static void send_to_client(const struct dns_context *context, const struct socka
 	const uint8_t *message, size_t length)
 {
 	/* A client that is gone, or a full buffer: the client asks again. */
-	(void)!sendto(context->config->udp_fd, message, length, MSG_DONTWAIT,
-		(const struct sockaddr *)client, sizeof(*client));
+	if (sendto(context->config->udp_fd, message, length, MSG_DONTWAIT,
+		    (const struct sockaddr *)client, sizeof(*client)) < 0)
+		dns_server_drop(context, DNS_DROP_SEND);
 }
 
 static void end_query(struct dns_context *context, struct dns_query *query)
@@ -67,7 +68,9 @@ static void ask(struct dns_context *context, struct dns_query *query)
 		unsigned int number = query->tries++ % context->resolver.count;
 		if (!try_server(context, query, &context->resolver.servers[number], index))
 			return;
+		context->config->counters->tries_refused++;
 	}
+	dns_server_drop(context, DNS_DROP_NO_SERVER);
 	dns_message_set_id(query->message, query->client_id);
 	size_t length = dns_message_answer(
 		query->message, &query->question, DNS_RCODE_FAILURE, NULL, answer);
@@ -87,7 +90,10 @@ static struct dns_query *find_place(struct dns_context *context, const struct so
 		else
 			count += query->client.sin_addr.s_addr == client->sin_addr.s_addr;
 	}
-	return count < context->queries_max / 2 ? place : NULL;
+	if (count < context->queries_max / 2 && place)
+		return place;
+	dns_server_drop(context, place ? DNS_DROP_GUEST_FULL : DNS_DROP_TABLE_FULL);
+	return NULL;
 }
 
 static void take(struct dns_context *context, const struct sockaddr_in *client, size_t length)
@@ -96,10 +102,15 @@ static void take(struct dns_context *context, const struct sockaddr_in *client, 
 	struct dns_question question;
 	int made = dns_server_answer(context, context->buffer, length, &question, answer);
 
+	context->config->counters->queries_udp++;
 	if (made > 0)
 		send_to_client(context, client, answer, (size_t)made);
-	if (made != 0 || length > DNS_QUERY_MAX)
+	if (made != 0)
 		return;
+	if (length > DNS_QUERY_MAX) {
+		dns_server_drop(context, DNS_DROP_TOO_LONG);
+		return;
+	}
 	struct dns_query *query = find_place(context, client);
 	if (!query)
 		return;
@@ -109,12 +120,13 @@ static void take(struct dns_context *context, const struct sockaddr_in *client, 
 	query->tries = 0;
 	query->length = (uint16_t)length;
 	memcpy(query->message, context->buffer, length);
+	context->config->counters->forwarded++;
 	ask(context, query);
 }
 
 void dns_udp_listen(struct dns_context *context)
 {
-	for (;;) {
+	for (int n = 0; n < DNS_BURST; n++) {
 		struct sockaddr_in client = {0};
 		socklen_t size = sizeof(client);
 		ssize_t length = recvfrom(context->config->udp_fd, context->buffer,
@@ -125,25 +137,30 @@ void dns_udp_listen(struct dns_context *context)
 		if (length >= 0)
 			take(context, &client, (size_t)length);
 	}
+	/* A guest that asks without end holds nobody up. It fails for want of memory alone, and
+	 * then the next datagram is an event. */
+	dns_server_watch(context, context->config->udp_fd, EPOLLIN, DNS_TAG_UDP, 0);
 }
 
 void dns_udp_receive(struct dns_context *context, uint32_t index)
 {
 	struct dns_query *query = &context->queries[index];
-	struct dns_question question;
 
 	while (query->fd >= 0) {
 		ssize_t length = recv(query->fd, context->buffer, sizeof(context->buffer), 0);
 		if (length < 0 && errno == EAGAIN)
 			return;
 		if (length < 0) {
-			ask(context, query); /* nobody there */
+			context->config->counters->tries_refused++; /* nobody there */
+			ask(context, query);
 			return;
 		}
-		if (dns_message_read(context->buffer, (size_t)length, true, &question) < 0 ||
-			dns_message_id(context->buffer) != query->id ||
-			!dns_question_is(&question, &query->question))
+		if (!dns_message_answers(
+			    context->buffer, (size_t)length, query->id, &query->question)) {
+			dns_server_drop(context, DNS_DROP_FORGED);
 			continue; /* not the answer: it may come yet */
+		}
+		context->config->counters->answers++;
 		dns_message_set_id(context->buffer, query->client_id);
 		send_to_client(context, &query->client, context->buffer, (size_t)length);
 		end_query(context, query);
@@ -156,9 +173,11 @@ void dns_udp_expire(struct dns_context *context)
 		struct dns_query *query = &context->queries[i];
 		if (query->fd < 0)
 			continue;
-		if (query->end_ns <= context->now_ns)
+		if (query->end_ns <= context->now_ns) {
+			context->config->counters->tries_silent++;
 			ask(context, query);
-		else if (query->end_ns < context->next_ns)
+		} else if (query->end_ns < context->next_ns) {
 			context->next_ns = query->end_ns;
+		}
 	}
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/dns_counters.h"
 #include "backend/forward_check.h"
 #include "backend/log.h"
 #include "backend/memory_available.h"
@@ -136,6 +137,9 @@ static int make_memory(struct foundation *foundation, const struct options *opti
 	if (!result && options->dhcp)
 		result = shared_memory_init(
 			&foundation->leases, "chnet-leases", sizeof(struct dhcp_table));
+	if (!result && options->dns && options->uplink == OPTIONS_UPLINK_TAP)
+		result = shared_memory_init(
+			&foundation->dns, "chnet-dns", sizeof(struct dns_counters));
 	if (result)
 		snprintf(error, FOUNDATION_ERROR_CAPACITY,
 			"cannot get memory for %u sessions (%zu bytes): %s: take fewer with "
@@ -192,6 +196,7 @@ void foundation_fini(struct foundation *foundation)
 	shared_memory_fini(&foundation->way_out);
 	shared_memory_fini(&foundation->stats);
 	shared_memory_fini(&foundation->leases);
+	shared_memory_fini(&foundation->dns);
 	socket_claim_release(foundation->claim);
 	foundation->claim = NULL;
 	ports_directory_close(&foundation->ports_directory, &foundation->run_directory);

@@ -26,6 +26,7 @@ struct foundation {
 	struct shared_memory stats;
 	struct shared_memory way_out; /* one word, see way_out.h; none without such a NAT */
 	struct shared_memory leases;  /* none without DHCP */
+	struct shared_memory dns;     /* struct dns_counters; none without TAP or DNS */
 };
 
 /*

@@ -40,6 +40,7 @@
 #include "backend/change.h"
 #include "backend/child.h"
 #include "backend/dns_child.h"
+#include "backend/dns_counters.h"
 #include "backend/foundation.h"
 #include "backend/log.h"
 #include "backend/restart.h"
@@ -123,6 +124,7 @@ static int start_child(struct monitor *monitor)
 				.forward_count = monitor->options.forward_count,
 				.dns_be = monitor->dns_be,
 				.leases = foundation->leases.address,
+				.dns = foundation->dns.address,
 				.stats = foundation->stats.address,
 			},
 	};
@@ -308,6 +310,9 @@ static void on_signal(struct monitor *monitor)
 	case SIGUSR1:
 		monitor->config->print_stats(
 			monitor->foundation.stats.address, monitor->options.socket_count, stderr);
+		if (monitor->foundation.dns.address)
+			dns_counters_walk(
+				monitor->foundation.dns.address, stats_print_counter, stderr);
 		break;
 	case SIGTERM:
 	case SIGINT:

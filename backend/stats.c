@@ -147,7 +147,7 @@ uint64_t stats_drops(const struct port_stats *port)
 	return sum;
 }
 
-static void print(void *context, const struct stats_counter *counter)
+void stats_print_counter(void *context, const struct stats_counter *counter)
 {
 	FILE *file = context;
 
@@ -171,6 +171,6 @@ void stats_print(const struct stats *stats, unsigned int ports, FILE *file)
 		.uplink = true,
 	};
 
-	stats_walk(stats, &all, print, file);
+	stats_walk(stats, &all, stats_print_counter, file);
 	fflush(file);
 }

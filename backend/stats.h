@@ -52,7 +52,7 @@ static inline void stats_drop(struct port_stats *port, unsigned int reason, uint
 
 /* One counter, as it is shown. */
 struct stats_counter {
-	const char *group; /* "worker", "nat", "port" or "uplink" */
+	const char *group; /* "worker", "nat", "port", "uplink" or "dns" */
 	int port;	   /* its number with "port", else -1 */
 	const char *name;  /* "drops" with a reason */
 	const char *drop;  /* the reason's name, or NULL */
@@ -77,6 +77,9 @@ void stats_walk(const struct stats *stats, const struct stats_shown *shown, stat
 
 /* The frames dropped on behalf of a port, all reasons together. */
 uint64_t stats_drops(const struct port_stats *port);
+
+/* Prints one counter to `context`, a FILE, as stats_print() does; nothing for a zero. */
+void stats_print_counter(void *context, const struct stats_counter *counter);
 
 /*
  * Prints the counters as lines "name value" (per port: "port.N.name value"; the uplink is

@@ -90,7 +90,7 @@ struct api_flow {
 };
 
 struct api_counter {
-	const char *group; /* "worker", "nat", "port" or "uplink" */
+	const char *group; /* "worker", "nat", "port", "uplink" or "dns" */
 	int port;	   /* its number with "port", else -1 */
 	const char *name;  /* of the counter; "drops" with a reason */
 	const char *drop;  /* the reason, or NULL */

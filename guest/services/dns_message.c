@@ -90,6 +90,15 @@ bool dns_question_is(const struct dns_question *a, const struct dns_question *b)
 	       memcmp(a->name, b->name, a->name_length) == 0;
 }
 
+bool dns_message_answers(
+	const uint8_t *message, size_t length, uint16_t id, const struct dns_question *question)
+{
+	struct dns_question answered;
+
+	return dns_message_read(message, length, true, &answered) == 0 &&
+	       dns_message_id(message) == id && dns_question_is(&answered, question);
+}
+
 uint16_t dns_message_id(const uint8_t *message)
 {
 	uint16_t id;

@@ -18,6 +18,8 @@
 #define DNS_NAME_MAX 255
 
 #define DNS_TYPE_A 1
+#define DNS_TYPE_IXFR 251
+#define DNS_TYPE_AXFR 252
 #define DNS_CLASS_IN 1
 
 /* RFC 1035, 4.1.1. */
@@ -47,6 +49,13 @@ int dns_message_read(
 
 /* Whether two questions are the same, whatever the case of their names (RFC 5452, 4.2). */
 bool dns_question_is(const struct dns_question *a, const struct dns_question *b);
+
+/*
+ * Whether `length` bytes are an answer to the query with that id (as dns_message_id() has it) and
+ * that question: what RFC 5452, 9.1 asks for besides addresses and ports.
+ */
+bool dns_message_answers(
+	const uint8_t *message, size_t length, uint16_t id, const struct dns_question *question);
 
 /* The message's id, network byte order as it lies there; `length` is DNS_HEADER at least. */
 uint16_t dns_message_id(const uint8_t *message);

@@ -27,6 +27,9 @@ static void check_answer(const uint8_t *data, const struct dns_question *questio
 	if (question) {
 		CHECK(dns_message_read(answer, length, true, &again) == 0);
 		CHECK(dns_question_is(question, &again));
+		CHECK(dns_message_answers(answer, length, dns_message_id(data), question));
+		CHECK(!dns_message_answers(answer, length, dns_message_id(data) ^ 1, question));
+		CHECK(!dns_message_answers(data, length, dns_message_id(data), question));
 	}
 	free(answer);
 }
@@ -39,7 +42,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	table.leases[0].ip_be = htonl(0xac100002);
 	dhcp_lease_set(&table.leases[0], DHCP_STATE_HELD, 10, "web");
-	dns_message_read(data, size, true, &question);
+	/* From a server: it answers its own question, and none with another name. */
+	if (dns_message_read(data, size, true, &question) == 0) {
+		CHECK(dns_message_answers(data, size, dns_message_id(data), &question));
+		question.name[0]++;
+		CHECK(!dns_message_answers(data, size, dns_message_id(data), &question));
+	}
 	int error = dns_message_read(data, size, false, &question);
 	if (error) {
 		if (size >= DNS_HEADER)

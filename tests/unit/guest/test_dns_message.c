@@ -124,6 +124,29 @@ static void test_same_question(void **state)
 	assert_false(dns_question_is(&question, &other));
 }
 
+static void test_is_an_answer(void **state)
+{
+	struct dns_question question;
+	const uint16_t id = dns_message_id(query);
+
+	assert_int_equal(read_message(query, QUERY_LENGTH, false, &question), 0);
+	/* The query itself is none. */
+	assert_false(dns_message_answers(query, QUERY_LENGTH, id, &question));
+	query[2] |= 0x80;
+	assert_true(dns_message_answers(query, QUERY_LENGTH, id, &question));
+	assert_false(dns_message_answers(query, QUESTION_END - 1, id, &question));
+	assert_false(dns_message_answers(query, QUERY_LENGTH, id ^ 1, &question));
+	assert_false(dns_message_answers(query, QUERY_LENGTH, id ^ 0x100, &question));
+	/* Each byte of the question counts, but for the case of letters. */
+	for (size_t at = DNS_HEADER; at < QUESTION_END; at++) {
+		query[at] ^= 0x20;
+		bool is_letter = (query[at] | 0x20) >= 'a' && (query[at] | 0x20) <= 'z';
+		assert_int_equal(
+			dns_message_answers(query, QUERY_LENGTH, id, &question), is_letter);
+		query[at] ^= 0x20;
+	}
+}
+
 static void test_answer(void **state)
 {
 	static const char expected_hex[] =
@@ -166,6 +189,7 @@ int main(void)
 		cmocka_unit_test_setup(test_refused, setup),
 		cmocka_unit_test_setup(test_longest_name, setup),
 		cmocka_unit_test_setup(test_same_question, setup),
+		cmocka_unit_test_setup(test_is_an_answer, setup),
 		cmocka_unit_test_setup(test_answer, setup),
 		cmocka_unit_test_setup(test_id, setup),
 	};
