@@ -132,8 +132,8 @@ static bool inhale_guest(struct worker *worker, struct worker_port *guest)
 	return count;
 }
 
-/* One turn over the active ports. Returns true when a frame moved. */
-static bool breathe(struct worker *worker)
+/* One turn over the active ports. */
+static void inhale(struct worker *worker)
 {
 	bool moved = false;
 	for (uint16_t slot = 0; slot < worker->active_count;) {
@@ -146,7 +146,6 @@ static bool breathe(struct worker *worker)
 			slot++;
 	}
 	worker->stats->worker.breaths += moved;
-	return moved;
 }
 
 /* Guests whose memory went away under us: their rings stand still. */
@@ -263,27 +262,37 @@ static void sleep_until_event(struct worker *worker)
 	look_at_way_out(worker);
 }
 
-void *worker_main(void *argument)
+void worker_begin(struct worker *worker, uint64_t now_ns)
 {
-	struct worker *worker = argument;
-	quiesce_register(worker->quiesce, worker->id);
-	worker->now_ns = worker_clock_ns();
-	worker->next_tick_ns = worker->now_ns + WORKER_TICK_NS;
+	worker->now_ns = now_ns;
+	worker->next_tick_ns = now_ns + WORKER_TICK_NS;
 	worker->settle_ns = UINT64_MAX;
 	for (uint16_t i = 0; i < PORT_MAX; i++)
 		activate(worker, i);
 	look_at_way_out(worker);
+}
+
+void worker_breathe(struct worker *worker, uint64_t now_ns)
+{
+	worker->now_ns = now_ns;
+	if (worker->held_count)
+		retry_held(worker);
+	inhale(worker);
+	if (__builtin_expect(__atomic_load_n(&sigbus_pending, __ATOMIC_RELAXED), false))
+		stop_faulty(worker);
+	if (now_ns >= worker->next_tick_ns)
+		tick(worker);
+	settle(worker, false);
+}
+
+void *worker_main(void *argument)
+{
+	struct worker *worker = argument;
+	quiesce_register(worker->quiesce, worker->id);
+	worker_begin(worker, worker_clock_ns());
 
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
-		worker->now_ns = worker_clock_ns();
-		if (worker->held_count)
-			retry_held(worker);
-		breathe(worker);
-		if (__builtin_expect(__atomic_load_n(&sigbus_pending, __ATOMIC_RELAXED), false))
-			stop_faulty(worker);
-		if (worker->now_ns >= worker->next_tick_ns)
-			tick(worker);
-		settle(worker, false);
+		worker_breathe(worker, worker_clock_ns());
 		if (!worker->active_count)
 			sleep_until_event(worker);
 		else if (worker->now_ns >= worker->next_epoll_ns)

@@ -139,6 +139,14 @@ uint64_t worker_clock_ns(void);
 /* The thread's body: runs until worker->stop. */
 void *worker_main(void *worker);
 
+/*
+ * What worker_main() does between two looks at epoll, for benchmarks, which are their own thread.
+ * Time is CLOCK_MONOTONIC, ns. Begin makes every port active; a breath inhales a burst from each
+ * active port, decides, exhales, and ticks when that is due.
+ */
+void worker_begin(struct worker *worker, uint64_t now_ns);
+void worker_breathe(struct worker *worker, uint64_t now_ns);
+
 /* Makes worker_main() return soon. Any thread. */
 void worker_stop(struct worker *worker);
 

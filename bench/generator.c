@@ -199,7 +199,7 @@ int main(int argc, char *argv[])
 	double ticks = ticks_per_ns();
 	unsigned int made = 0;
 	while (made < options.stations && !error) {
-		error = station_init(&stations[made], &options.workload, made);
+		error = station_init(&stations[made], &options.workload, made, NULL);
 		if (error)
 			fail("cannot make a guest", error);
 		/* Without the copy there is nothing to look at. */

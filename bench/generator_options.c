@@ -19,6 +19,7 @@ static const char help[] =
 	"  --size BYTES                of a frame without FCS (default 64; tso 65214)\n"
 	"  --layout linear|apart|indirect   of descriptors (default linear; tso indirect)\n"
 	"  --flows N                   UDP or TCP port pairs in turn (default 1)\n"
+	"  --stream                    TCP sequence numbers count (one flow)\n"
 	"  --queue-size N              entries of a ring (default 256)\n"
 	"  --rx-buffer BYTES           of a receive buffer (default 1536; large frames 4096)\n"
 	"  --batch N                   frames shown at a time, at least (default 32)\n"
@@ -140,6 +141,8 @@ static int finish(
 		wrong = "--no-mergeable needs an --rx-buffer for a whole frame";
 	else if (workload->kind == WORKLOAD_TCP && workload->flows > size / 2)
 		wrong = "--flows of complete TCP checksums must fit into half a ring";
+	else if (workload->stream && (workload->kind == WORKLOAD_UDP || workload->flows > 1))
+		wrong = "--stream goes with one flow of TCP";
 	if (!wrong)
 		return 0;
 	fprintf(stderr, "chnet-generator: %s\n", wrong);
@@ -195,15 +198,16 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 	enum {
 		NUMBERS = sizeof(numbers) / sizeof(numbers[0]),
 		CHOICES = 4,
-		FLAGS = 5
+		FLAGS = 6
 	};
 	static const char *const choices[CHOICES] = {"mode", "kind", "layout", "bare"};
-	int no_mergeable = 0, no_event_idx = 0, both = 0, untouched = 0, show_help = 0;
+	int no_mergeable = 0, no_event_idx = 0, both = 0, untouched = 0, stream = 0, show_help = 0;
 	struct option table[NUMBERS + CHOICES + FLAGS + 1] = {
 		{"no-mergeable", no_argument, &no_mergeable, 1},
 		{"no-event-idx", no_argument, &no_event_idx, 1},
 		{"both", no_argument, &both, 1},
 		{"untouched", no_argument, &untouched, 1},
+		{"stream", no_argument, &stream, 1},
 		{"help", no_argument, &show_help, 1},
 	};
 	for (int i = 0; i < CHOICES; i++)
@@ -229,6 +233,7 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 	options.workload.mergeable = !no_mergeable;
 	options.workload.event_idx = !no_event_idx;
 	options.workload.untouched = untouched;
+	options.workload.stream = stream;
 	options.both = both;
 	if (!error)
 		error = finish(&options, &n, layout_given);

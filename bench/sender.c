@@ -121,12 +121,10 @@ static int make_announcement(struct sender *sender, const struct frames_end *fro
 }
 
 int sender_init(struct sender *sender, struct virtqueue *queue, const struct workload *workload,
-	unsigned int from, unsigned int to)
+	const struct frames_end *from, const struct frames_end *to)
 {
 	uint16_t descs = workload->layout == WORKLOAD_APART ? 2 : 1;
 	uint16_t slots = workload->queue_size / descs;
-	struct frames_end source = workload_end(from);
-	struct frames_end target = workload_end(to);
 
 	*sender = (struct sender){
 		.queue = queue,
@@ -135,15 +133,18 @@ int sender_init(struct sender *sender, struct virtqueue *queue, const struct wor
 		.window = workload->window && workload->window < slots ? workload->window : slots,
 		.untouched = workload->untouched,
 		.ports_change = workload->flows > slots,
+		.complete = workload->kind != WORKLOAD_TSO,
+		.stream =
+			workload->stream ? workload->frame_length - workload_headers(workload) : 0,
 		.flows = workload->flows,
 	};
 	sender->batch = workload->batch < sender->window ? workload->batch : sender->window;
 	sender->slots = calloc(slots, sizeof(*sender->slots));
 	if (!sender->slots)
 		return -ENOMEM;
-	int error = make_announcement(sender, &source);
+	int error = make_announcement(sender, from);
 	for (uint16_t i = 0; i < slots && !error; i++)
-		error = make_slot(sender, workload, i, &source, &target);
+		error = make_slot(sender, workload, i, from, to);
 	return error;
 }
 
@@ -206,6 +207,10 @@ uint16_t sender_post(struct sender *sender, uint32_t limit)
 		uint16_t head = at * sender->descs;
 		if (sender->ports_change)
 			rewrite_ports(sender, slot);
+		if (sender->stream) {
+			workload_set_sequence(slot->ports, sender->stream_at, sender->complete);
+			sender->stream_at += sender->stream;
+		}
 		if (!sender->untouched) {
 			struct workload_stamp stamp = {sender->sequence, ~sender->sequence};
 			memcpy(slot->stamp, &stamp, sizeof(stamp));

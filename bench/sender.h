@@ -25,17 +25,20 @@ struct sender_slot {
 struct sender {
 	struct virtqueue *queue; /* not owned */
 	struct sender_slot *slots;
-	uint16_t slot_count;	/* a power of two */
-	uint16_t descs;		/* descriptors of one slot in the ring: 1 or 2 */
-	uint16_t batch;		/* frames shown to the device at a time, at least */
-	uint16_t window;	/* frames in flight at most */
-	bool untouched;		/* see struct workload */
-	bool ports_change;	/* there are more flows than slots */
-	uint32_t flows;		/* see struct workload */
-	uint32_t next_flow;	/* of the next frame, when ports change */
-	uint32_t sequence;	/* of the next stamp */
-	uint64_t frames;	/* shown to the device since the start */
-	uint64_t misordered;	/* looks that found another frame come back than was due */
+	uint16_t slot_count; /* a power of two */
+	uint16_t descs;	     /* descriptors of one slot in the ring: 1 or 2 */
+	uint16_t batch;	     /* frames shown to the device at a time, at least */
+	uint16_t window;     /* frames in flight at most */
+	bool untouched;	     /* see struct workload */
+	bool ports_change;   /* there are more flows than slots */
+	bool complete;	     /* checksums are */
+	uint32_t stream;     /* bytes of TCP payload in a frame, when sequence numbers count them */
+	uint32_t stream_at;  /* sequence number of the next frame */
+	uint32_t flows;	     /* see struct workload */
+	uint32_t next_flow;  /* of the next frame, when ports change */
+	uint32_t sequence;   /* of the next stamp */
+	uint64_t frames;     /* shown to the device since the start */
+	uint64_t misordered; /* looks that found another frame come back than was due */
 	uint64_t announce_desc; /* guest physical address of the announcement, header included */
 	uint32_t announce_length;
 };
@@ -44,11 +47,11 @@ struct sender {
 uint64_t sender_memory(const struct workload *workload);
 
 /*
- * Builds the frames of guest `from` to guest `to` in the queue's memory. 0 or negative errno;
- * sender_fini() is due either way.
+ * Builds the frames from `from` to `to` (their ports come from the workload) in the queue's memory.
+ * 0 or negative errno; sender_fini() is due either way.
  */
 int sender_init(struct sender *sender, struct virtqueue *queue, const struct workload *workload,
-	unsigned int from, unsigned int to);
+	const struct frames_end *from, const struct frames_end *to);
 void sender_fini(struct sender *sender);
 
 /*

@@ -18,8 +18,11 @@ static uint64_t wanted_features(const struct workload *workload)
 	return features;
 }
 
-int station_init(struct station *station, const struct workload *workload, unsigned int index)
+int station_init(struct station *station, const struct workload *workload, unsigned int index,
+	const struct frames_end *target)
 {
+	struct frames_end self = workload_end(index);
+	struct frames_end partner = workload_end(index ^ 1u);
 	uint64_t bytes = sender_memory(workload) + sink_memory(workload) +
 			 workload->queue_size * UINT64_C(64) + (4u << 20);
 	struct frontend_options options = {
@@ -37,8 +40,8 @@ int station_init(struct station *station, const struct workload *workload, unsig
 	if (error)
 		return error;
 	struct driver *driver = &station->frontend.driver;
-	error = sender_init(
-		&station->sender, &driver->queues[DRIVER_TX], workload, index, index ^ 1u);
+	error = sender_init(&station->sender, &driver->queues[DRIVER_TX], workload, &self,
+		target ? target : &partner);
 	if (!error)
 		error = sink_init(&station->sink, &driver->queues[DRIVER_RX], workload, index);
 	return error;

@@ -24,8 +24,10 @@ struct station {
 	struct sink sink;
 };
 
-/* Makes memory, rings and frames. 0 or negative errno; station_fini() is due either way. */
-int station_init(struct station *station, const struct workload *workload, unsigned int index);
+/* Makes memory, rings and frames, which go to the station's partner, or to `target` unless it is
+ * NULL. 0 or negative errno; station_fini() is due either way. */
+int station_init(struct station *station, const struct workload *workload, unsigned int index,
+	const struct frames_end *target);
 void station_fini(struct station *station);
 
 /* Connects to the back end's socket, agrees on features and starts the rings, with every receive

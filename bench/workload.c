@@ -26,6 +26,28 @@ uint32_t workload_ports(uint32_t flow)
 	return source | (uint32_t)destination << 16;
 }
 
+#define TCP_SEQUENCE 4
+#define TCP_CHECKSUM 16
+
+void workload_set_sequence(uint8_t *tcp, uint32_t sequence, bool complete)
+{
+	uint32_t old, new = htonl(sequence);
+	uint16_t checksum;
+	memcpy(&old, tcp + TCP_SEQUENCE, sizeof(old));
+	memcpy(tcp + TCP_SEQUENCE, &new, sizeof(new));
+	if (!complete)
+		return;
+	memcpy(&checksum, tcp + TCP_CHECKSUM, sizeof(checksum));
+	/* RFC 1624, equation 3. */
+	uint32_t sum = (uint16_t)~checksum;
+	sum += (uint16_t)~old + (uint32_t)(uint16_t)(~old >> 16);
+	sum += (uint16_t) new + (new >> 16);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	checksum = (uint16_t)~sum;
+	memcpy(tcp + TCP_CHECKSUM, &checksum, sizeof(checksum));
+}
+
 /* More flows than slots means that ports are rewritten on the way: no complete checksum then. */
 static void drop_udp_checksum(uint8_t *frame)
 {

@@ -35,6 +35,7 @@ struct workload {
 	uint16_t batch;	       /* frames shown to the device at a time, at least */
 	uint16_t window; /* frames in flight of each sender, at most; 0: what the ring holds */
 	bool untouched;	 /* frames are sent again as they are, not stamped anew */
+	bool stream;	 /* TCP: sequence numbers count the payload; of one flow only */
 	bool mergeable;	 /* MRG_RXBUF */
 	bool event_idx;	 /* EVENT_IDX */
 };
@@ -66,6 +67,10 @@ struct frames_end workload_end(unsigned int index);
 /* Source port of a flow in its two low bytes and destination port in the two high ones, both in
  * network byte order: what is written over the start of the L4 header. */
 uint32_t workload_ports(uint32_t flow);
+
+/* Gives a TCP header another sequence number (host byte order), and with `complete` what that
+ * changes of its checksum. */
+void workload_set_sequence(uint8_t *tcp, uint32_t sequence, bool complete);
 
 /*
  * Builds the frame of `flow` from one guest to another, stamped with `sequence`. `frame` has room
