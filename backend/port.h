@@ -40,8 +40,9 @@ struct port {
 struct port_ops {
 	/*
 	 * Borrows up to `max` (at most PORT_BURST) frames. packets[] comes filled with pointers to
-	 * `max` packets in a row that belong to the worker; a port with packets of its own puts
-	 * theirs there instead. Returns how many. rx_done comes before the next call.
+	 * `max` packets in a row that belong to the worker, which a guest's port leaves there; the
+	 * uplink's puts its own there instead. Returns how many. rx_done comes before the next
+	 * call.
 	 */
 	uint16_t (*rx_burst)(struct port *port, struct packet *packets[], uint16_t max);
 

@@ -117,14 +117,11 @@ static bool inhale_uplink(struct worker *worker, struct worker_port *uplink)
 
 static bool inhale_guest(struct worker *worker, struct worker_port *guest)
 {
-	struct packet *packets[PORT_BURST];
 	struct port *port = guest->port;
-	for (uint16_t i = 0; i < PORT_BURST; i++)
-		packets[i] = &worker->packets[i];
-	uint16_t count = port->ops->rx_burst(port, packets, PORT_BURST);
+	uint16_t count = port->ops->rx_burst(port, worker->burst, PORT_BURST);
 	if (count) {
 		guest->last_rx_ns = worker->now_ns;
-		forward_from_guest(worker, port, packets, count);
+		forward_from_guest(worker, port, worker->burst, count);
 	}
 	port->ops->rx_done(port);
 	if (count)

@@ -96,6 +96,7 @@ struct worker {
 	atomic_bool stop;     /* set by another thread, which then wakes the worker */
 
 	struct packet packets[PORT_BURST]; /* the burst of the guest at hand */
+	struct packet *burst[PORT_BURST];  /* points to them, for life */
 	struct slots *slots;		   /* for frames of the uplink; NULL without one */
 	struct packet extra[WORKER_EXTRA]; /* frames of our own */
 	struct dhcp_frame dhcp_frame;	   /* the answer to the DHCP client at hand */

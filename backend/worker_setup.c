@@ -74,6 +74,8 @@ int worker_new(const struct network *network, struct quiesce *quiesce, struct st
 	worker->network = *network;
 	worker->stats = stats;
 	worker->guest_count = (uint16_t)guests;
+	for (unsigned int i = 0; i < PORT_BURST; i++)
+		worker->burst[i] = &worker->packets[i];
 	int error = worker_call_init(&worker->call);
 	if (error) {
 		free(worker);
