@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/options_value.h"
+#include "control/host/sysctl.h"
 #include "control/run/network_view.h"
 #include "control/run/run.h"
 #include "control/run/tap_network.h"
@@ -97,17 +98,23 @@ int run_print_tap(struct run *run, struct run_reason *reason)
 	if (r < 0)
 		return r;
 	const char *tap = plan.options.tap;
+	char value[8] = "";
+	bool forwards = sysctl_read("net/ipv4/ip_forward", value, sizeof(value)) == 0 &&
+			strcmp(value, "0") != 0;
 
 	printf("ip tuntap add dev %s mode tap user %u\n", tap, tap_network_owner());
 	printf("ip address add %s/%u dev %s\n", options_show_ipv4(plan.options.host_ip_be, ip),
 		plan.options.prefix, tap);
 	printf("ip link set %s up\n", tap);
-	printf("sysctl -w net.ipv4.ip_forward=1\n");
+	if (!forwards)
+		printf("sysctl -w net.ipv4.ip_forward=1\n");
 	print_rules(&plan.options, plan.options.forward_count > 0);
 	run_command(run, &plan, NULL, tap, &line);
 	print_line(&line, "");
 	printf("nft delete table ip chnet-%s\n", tap);
 	printf("ip link delete %s\n", tap);
+	if (!forwards)
+		printf("sysctl -w net.ipv4.ip_forward=0\n");
 	arguments_fini(&line);
 	plan_fini(&plan);
 	return 0;

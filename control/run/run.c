@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "control/run/program.h"
 #include "control/run/tap_network.h"
 #include "control/run/vhost_network.h"
+#include "control/vmm/refusal.h"
 
 void run_command(const struct run *run, const struct plan *plan,
 	const char (*sockets)[OPTIONS_PATH_CAPACITY], const char *tap, struct arguments *ret_line)
@@ -83,14 +83,11 @@ int run_check_vhost_user(const struct run *run, char *backend, struct run_reason
 	return r;
 }
 
-/*
- * Whether the VMM ended because it did not want the device, before a guest ran: it says so, and it
- * says nothing of vhost-user when anything else is wrong.
- */
+/* Whether the VMM ended because it did not want the device, before a guest ran. */
 static bool refused_device(const struct run *run, int status)
 {
 	return WIFEXITED(status) && WEXITSTATUS(status) != 0 && !run->supervise.stop_signal &&
-	       (strcasestr(run->supervise.tail, "vhost"));
+	       refusal_is_of_vhost_user(run->supervise.tail);
 }
 
 /* Starts or joins the network. During a turn. */
