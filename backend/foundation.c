@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "backend/dns_counters.h"
 #include "backend/forward_check.h"
@@ -122,6 +123,31 @@ static int check_memory(const struct options *options, size_t flow_size, char *e
 	return -ENOMEM;
 }
 
+static uint32_t now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint32_t)now.tv_sec;
+}
+
+/* Guests of a network that cannot remember its leases are served all the same. */
+static int make_leases(struct foundation *foundation, const struct options *options)
+{
+	const char *directory = foundation->run_directory.path;
+
+	int result = lease_file_open(directory, options->name, sizeof(struct dhcp_table),
+		&foundation->leases, &foundation->lease_file);
+	if (!result) {
+		dhcp_table_reopen(foundation->leases.address, now_s());
+		return 0;
+	}
+	log_warning("DHCP: %s/%s" LEASE_FILE_SUFFIX ": %s: the next start will not know the "
+		    "leases of this one",
+		directory, options->name, strerror(-result));
+	return shared_memory_init(&foundation->leases, "chnet-leases", sizeof(struct dhcp_table));
+}
+
 static int make_memory(struct foundation *foundation, const struct options *options,
 	size_t flow_size, size_t stats_size, char *error)
 {
@@ -135,8 +161,7 @@ static int make_memory(struct foundation *foundation, const struct options *opti
 	if (!result && nat)
 		result = shared_memory_init(&foundation->flows, "chnet-flows", flow_size);
 	if (!result && options->dhcp)
-		result = shared_memory_init(
-			&foundation->leases, "chnet-leases", sizeof(struct dhcp_table));
+		result = make_leases(foundation, options);
 	if (!result && options->dns && options->uplink == OPTIONS_UPLINK_TAP)
 		result = shared_memory_init(
 			&foundation->dns, "chnet-dns", sizeof(struct dns_counters));
@@ -195,6 +220,8 @@ void foundation_fini(struct foundation *foundation)
 	shared_memory_fini(&foundation->flows);
 	shared_memory_fini(&foundation->way_out);
 	shared_memory_fini(&foundation->stats);
+	lease_file_close(&foundation->lease_file,
+		foundation->leases.address && dhcp_table_is_empty(foundation->leases.address));
 	shared_memory_fini(&foundation->leases);
 	shared_memory_fini(&foundation->dns);
 	socket_claim_release(foundation->claim);

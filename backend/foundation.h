@@ -3,6 +3,7 @@
 #pragma once
 
 #include "backend/api_socket.h"
+#include "backend/lease_file.h"
 #include "backend/options.h"
 #include "backend/ports_directory.h"
 #include "backend/run_directory.h"
@@ -26,6 +27,7 @@ struct foundation {
 	struct shared_memory stats;
 	struct shared_memory way_out; /* one word, see way_out.h; none without such a NAT */
 	struct shared_memory leases;  /* none without DHCP */
+	struct lease_file lease_file; /* where they lie; or nowhere, for this network's life */
 	struct shared_memory dns;     /* struct dns_counters; none without TAP or DNS */
 };
 

@@ -107,6 +107,8 @@ static void take_in(struct worker *worker, void *argument)
 	struct turn *turn = argument;
 	const struct options_socket *socket = &turn->guests->options.sockets[turn->index];
 
+	/* The last port of that number may have gone with a data plane that died. */
+	worker_empty_port(worker, (uint16_t)turn->index);
 	turn->error =
 		worker_bind_port(worker, (uint16_t)turn->index, mac_of(socket), socket->ip_be);
 	if (turn->error)

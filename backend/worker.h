@@ -124,6 +124,9 @@ int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, u
  * must be parked for good. In a worker_call(). */
 void worker_remove_port(struct worker *worker, uint16_t port);
 
+/* Nobody has a lease at the port any more: before a new one of its number. In a worker_call(). */
+void worker_empty_port(struct worker *worker, uint16_t port);
+
 /*
  * Makes the worker the LAN's DHCP server, which goes on with the leases in `table` (shared memory,
  * outlives the worker). `dns_be` is the DNS server that clients are told (0: none). Before the

@@ -11,6 +11,8 @@
 #include "backend/forward.h"
 #include "backend/worker.h"
 
+#define NS_PER_S 1000000000
+
 /* No guest speaks as the gateway or as the NAT. */
 static int reserve(struct worker *worker)
 {
@@ -153,11 +155,20 @@ int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, u
 		error = neighbour_set_static(worker->neighbour, ip_be, address, port);
 	struct dhcp_port told = get_dhcp_port(worker, port);
 	told.ip_be = ip_be;
-	if (error)
+	if (error) {
 		unbind(worker, port);
-	else
-		set_dhcp_port(worker, port, &told);
-	return error;
+		return error;
+	}
+	set_dhcp_port(worker, port, &told);
+	if (mac && worker->dhcp)
+		dhcp_lease_settle(worker->dhcp->table, port, mac);
+	return 0;
+}
+
+void worker_empty_port(struct worker *worker, uint16_t port)
+{
+	if (worker->dhcp)
+		dhcp_lease_leave(worker->dhcp->table, port, (uint32_t)(worker->now_ns / NS_PER_S));
 }
 
 void worker_remove_port(struct worker *worker, uint16_t port)
@@ -171,6 +182,7 @@ void worker_remove_port(struct worker *worker, uint16_t port)
 			worker->active[slot--] = worker->active[--worker->active_count];
 	*gone = (struct worker_port){0};
 	unbind(worker, port);
+	worker_empty_port(worker, port);
 	l2_forget_port(worker->l2, port);
 	neighbour_forget_port(worker->neighbour, port);
 }

@@ -21,8 +21,9 @@ static const struct usage_option options[] = {
 static const struct usage usage = {
 	.verb = "cleanup",
 	.description =
-		"Takes away what 'chnet setup' made, exactly, and whatever networks left that\n"
-		"were killed. Networks that run, and what others need, stay.",
+		"Takes away what 'chnet setup' made, exactly, whatever networks left that were\n"
+		"killed, and the leases of networks that have ended. Networks that run, and\n"
+		"what others need, stay.",
 	.options = options,
 };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "backend/claim_lock.h"
+#include "backend/lease_file.h"
 #include "control/host/forwarding.h"
 #include "control/host/host_record.h"
 #include "control/host/lock_file.h"
@@ -197,6 +198,17 @@ static void remove_ports(const struct removal *removal)
 	rmdir(pattern);
 }
 
+/* The leases of a network that does not run. */
+static void remove_leases(struct removal *removal, const char *path, const char *name)
+{
+	int fd;
+
+	if (lock_file_open(path, false, false, &fd) < 0)
+		return;
+	lock_file_remove(path, fd);
+	done(removal, "the leases of", name);
+}
+
 /* Locks of sockets of killed processes. */
 static void remove_claims(struct removal *removal)
 {
@@ -223,6 +235,7 @@ int leftovers_remove(const char *directory, const char *kept, FILE *file, unsign
 	remove_ports(&removal);
 	each(&removal, "*.users", ".users", remove_users);
 	each(&removal, "*.lock", ".lock", remove_turn);
+	each(&removal, "*" LEASE_FILE_SUFFIX, LEASE_FILE_SUFFIX, remove_leases);
 	remove_claims(&removal);
 	int r = forwarding_drop(directory, NULL);
 	if (r < 0)

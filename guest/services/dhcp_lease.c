@@ -12,6 +12,8 @@
 #define PLAN_MAC 0x123456
 /* The most neighbours that are asked about in one search. */
 #define TAKEN_MAX 256
+/* No lease lasts longer, seconds: a day is more than what dhcp.h and DHCP_DECLINE_S say. */
+#define LONGEST_S 86400
 
 /* ---- one record */
 
@@ -64,7 +66,18 @@ void dhcp_lease_set(
 	store(lease, &changed);
 }
 
-/* Is the address nobody else's, at this moment? */
+static void move(struct dhcp_lease *lease, uint16_t port)
+{
+	struct dhcp_lease changed = *lease;
+
+	if (lease->port == port)
+		return;
+	changed.port = port;
+	store(lease, &changed);
+}
+
+/* Is the address nobody else's, at this moment? A client that is at no port may be gone for good.
+ */
 static bool is_active(const struct dhcp_lease *lease, uint32_t now_s)
 {
 	switch ((enum dhcp_state)lease->state) {
@@ -73,6 +86,7 @@ static bool is_active(const struct dhcp_lease *lease, uint32_t now_s)
 		return false;
 	case DHCP_STATE_OFFERED:
 	case DHCP_STATE_HELD:
+		return lease->end_s > now_s && lease->port != DHCP_PORT_NONE;
 	case DHCP_STATE_DECLINED:
 		return lease->end_s > now_s;
 	}
@@ -167,6 +181,53 @@ void dhcp_table_adopt(struct dhcp_table *table, const struct dhcp_lan *lan)
 				dhcp_lease_find(table, lease->mac) != lease))
 			clear(lease);
 	}
+}
+
+void dhcp_table_reopen(struct dhcp_table *table, uint32_t now_s)
+{
+	for (unsigned int i = 0; table->layout == LAYOUT && i < DHCP_LEASES_MAX; i++) {
+		struct dhcp_lease *lease = &table->leases[i];
+		if (lease->state == DHCP_STATE_FREE)
+			continue;
+		/* What is torn is dropped by dhcp_table_adopt(); that must see that it is. */
+		lease->port = DHCP_PORT_NONE;
+		if (lease->end_s > now_s + LONGEST_S) {
+			lease->end_s = 0;
+			lease->state = DHCP_STATE_RELEASED;
+		}
+	}
+}
+
+bool dhcp_table_is_empty(const struct dhcp_table *table)
+{
+	for (unsigned int i = 0; table->layout == LAYOUT && i < DHCP_LEASES_MAX; i++)
+		if (table->leases[i].state != DHCP_STATE_FREE)
+			return false;
+	return true;
+}
+
+void dhcp_lease_leave(struct dhcp_table *table, uint16_t port, uint32_t now_s)
+{
+	for (unsigned int i = 0; i < DHCP_LEASES_MAX; i++) {
+		struct dhcp_lease *lease = &table->leases[i];
+		struct dhcp_lease left = *lease;
+		if (lease->state == DHCP_STATE_FREE || lease->port != port)
+			continue;
+		left.port = DHCP_PORT_NONE;
+		if (is_active(lease, now_s) && lease->state != DHCP_STATE_DECLINED) {
+			left.state = DHCP_STATE_RELEASED;
+			left.end_s = now_s;
+		}
+		store(lease, &left);
+	}
+}
+
+void dhcp_lease_settle(struct dhcp_table *table, uint16_t port, const uint8_t mac[DHCP_MAC_LENGTH])
+{
+	struct dhcp_lease *lease = dhcp_lease_find(table, mac);
+
+	if (lease && lease->port == DHCP_PORT_NONE)
+		move(lease, port);
 }
 
 /* ---- choosing */
@@ -302,16 +363,6 @@ static bool is_kept(const struct search *search, const struct dhcp_lease *lease)
 		return lease->ip_be == fixed_be;
 	return is_leasable(search->lan, search->port, lease->ip_be) &&
 	       !is_taken(search->lan, lease->ip_be, search->mac);
-}
-
-static void move(struct dhcp_lease *lease, uint16_t port)
-{
-	struct dhcp_lease changed = *lease;
-
-	if (lease->port == port)
-		return;
-	changed.port = port;
-	store(lease, &changed);
 }
 
 int dhcp_lease_choose(struct dhcp_table *table, const struct dhcp_lan *lan, uint16_t port,

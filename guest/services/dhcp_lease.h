@@ -4,9 +4,10 @@
  *
  * Theory of operation
  *
- * A table of fixed size without pointers, in memory that outlives a data plane. A record remembers
- * an address for a MAC for good, also after the lease has ended: it is given to somebody else only
- * when the table, the port's share of it, or the LAN is full, the longest unused one first. Keys
+ * A table of fixed size without pointers, in memory that outlives a data plane and its network. A
+ * record remembers an address for a MAC for good, also after the lease has ended: it is given to
+ * somebody else only when the table, the port's share of it, or the LAN is full, the longest unused
+ * one first. Keys
  * are MACs, whatever client identifier a client sends: firmware and system of one guest, and a
  * guest installed anew, keep one address, and cloned guests with one identifier get two.
  *
@@ -25,6 +26,11 @@
  * network, broadcast, gateway, NAT, what is bound to another port by ip=, and what another station
  * of the LAN is seen to use.
  *
+ * Ports. A record is at the port where its client asked last. When that port goes, or the network
+ * is stopped and started, it is at none (DHCP_PORT_NONE): remembered, shown at no port, and the
+ * first to be given up. It is at a port again when its client asks there, or at once at the port
+ * that is bound to its MAC.
+ *
  * Limits: DHCP_LEASES_MAX records overall, and DHCP_LEASES_PORT for each port; the next MAC at a
  * port takes the place of the one that was not renewed for longest, which may ask again. So a guest
  * that is started with new MACs again and again is served, and one that invents them hurts nobody.
@@ -42,6 +48,8 @@
 
 #define DHCP_PORTS_MAX 64
 #define DHCP_LEASES_PORT 8
+/* The port of a lease whose client is at none. */
+#define DHCP_PORT_NONE UINT16_MAX
 #define DHCP_LEASES_MAX (DHCP_PORTS_MAX * DHCP_LEASES_PORT)
 /* How long an offered, and a declined address is nobody else's, seconds. */
 #define DHCP_OFFER_S 60
@@ -59,7 +67,7 @@ struct dhcp_lease {
 	uint32_t sequence;	       /* odd while the record is written */
 	uint32_t ip_be;		       /* the address */
 	uint8_t mac[DHCP_MAC_LENGTH];  /* whose it is */
-	uint16_t port;		       /* where the client was seen last */
+	uint16_t port;		       /* where the client asked last; or DHCP_PORT_NONE */
 	uint32_t end_s;		       /* see the states above; of RELEASED: when that was */
 	uint32_t state;		       /* enum dhcp_state */
 	char name[DHCP_NAME_CAPACITY]; /* of the client, as dhcp_name_read() writes it; "": none */
@@ -96,6 +104,23 @@ struct dhcp_lan {
  * was writing when it died, or that do not fit this LAN, are dropped.
  */
 void dhcp_table_adopt(struct dhcp_table *table, const struct dhcp_lan *lan);
+
+/*
+ * To be called by who starts a network, before its first data plane, on the table that the last
+ * network of its name left: no lease is at a port of this one. A lease that would last longer than
+ * any was timed by another clock, before the host was restarted: it has ended, and is remembered.
+ */
+void dhcp_table_reopen(struct dhcp_table *table, uint32_t now_s);
+
+/* Whether nothing is remembered. */
+bool dhcp_table_is_empty(const struct dhcp_table *table);
+
+/* The port goes, or comes: what was leased there is free for others, but remembered, and at none.
+ */
+void dhcp_lease_leave(struct dhcp_table *table, uint16_t port, uint32_t now_s);
+
+/* No other port than this one has that MAC: its lease, if it is at none, is there. */
+void dhcp_lease_settle(struct dhcp_table *table, uint16_t port, const uint8_t mac[DHCP_MAC_LENGTH]);
 
 /* The record of `mac` that is neither free nor declined; NULL: none. */
 struct dhcp_lease *dhcp_lease_find(struct dhcp_table *table, const uint8_t mac[DHCP_MAC_LENGTH]);

@@ -22,6 +22,29 @@ static int port_named(const struct dhcp_table *table, const char *label, uint32_
 	return -1;
 }
 
+/*
+ * The lease of a client that calls itself so; `port`: at that port alone, -1: at any. One at a port
+ * is in use, and wins over what is remembered of a network that ran before.
+ */
+static bool find_lease(const struct dhcp_table *table, const char *label, int port, uint32_t now_s,
+	uint32_t *ret_address_be)
+{
+	bool found = false;
+
+	for (unsigned int i = 0; i < DHCP_LEASES_MAX; i++) {
+		struct dhcp_lease lease;
+		if (!dhcp_lease_read(table, i, &lease) || strcmp(lease.name, label) != 0 ||
+			lease.state != DHCP_STATE_HELD || lease.end_s <= now_s ||
+			(port >= 0 && lease.port != port))
+			continue;
+		*ret_address_be = lease.ip_be;
+		found = true;
+		if (lease.port != DHCP_PORT_NONE)
+			break;
+	}
+	return found;
+}
+
 static bool find_label(
 	const struct dns_names *names, const char *label, uint32_t now_s, uint32_t *ret_address_be)
 {
@@ -38,16 +61,7 @@ static bool find_label(
 		*ret_address_be = bound_be;
 		return true;
 	}
-	for (unsigned int i = 0; i < DHCP_LEASES_MAX; i++) {
-		struct dhcp_lease lease;
-		if (!dhcp_lease_read(names->table, i, &lease) || strcmp(lease.name, label) != 0 ||
-			lease.state != DHCP_STATE_HELD || lease.end_s <= now_s ||
-			(port >= 0 && lease.port != port))
-			continue;
-		*ret_address_be = lease.ip_be;
-		return true;
-	}
-	return false;
+	return find_lease(names->table, label, port, now_s, ret_address_be);
 }
 
 enum dns_names_result dns_names_find(const struct dns_names *names,

@@ -23,6 +23,8 @@
 
 #define ARGUMENTS_MAX 64
 #define PATH_VARIABLE "CHNET_VHOST"
+/* Test programs run side by side, and a network has its name for itself: with our process' id. */
+#define NETWORK "frontend-%d"
 
 const char *backend_process_unusable(void)
 {
@@ -48,8 +50,7 @@ static void run(const char *const arguments[], int ready_fd, int error_fd)
 	int count = 0;
 
 	argv[count++] = getenv(PATH_VARIABLE);
-	/* Tests run side by side, and a network has its name for itself. */
-	snprintf(name, sizeof(name), "frontend-%d", getpid());
+	snprintf(name, sizeof(name), NETWORK, getppid());
 	argv[count++] = "--name";
 	argv[count++] = name;
 	for (int i = 0; arguments[i] && count < ARGUMENTS_MAX; i++)
@@ -168,6 +169,14 @@ void backend_process_fini(struct backend_process *process)
 			close(*fds[i]);
 		*fds[i] = -1;
 	}
+}
+
+void backend_process_forget_leases(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/run/chnet/" NETWORK ".leases", getpid());
+	unlink(path);
 }
 
 /* The parent of a process that has not ended; 0 when it has, or does not exist. */

@@ -49,6 +49,9 @@ int backend_process_stop(struct backend_process *process, int *ret_status);
 /* Kills what is left of it, and frees everything. Safe at any time after _start(). */
 void backend_process_fini(struct backend_process *process);
 
+/* Removes the leases that networks of this test program have kept. */
+void backend_process_forget_leases(void);
+
 /* The monitor's children that are data planes. Returns how many (at most the constant above). */
 unsigned int backend_process_children(const struct backend_process *process, pid_t *pids);
 

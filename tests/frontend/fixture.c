@@ -132,6 +132,18 @@ void fixture_restart_dataplane(struct fixture *fixture, unsigned int ports)
 	fixture_accept_new_dataplane(fixture);
 }
 
+void fixture_stop(struct fixture *fixture)
+{
+	int status;
+
+	for (unsigned int i = 0; i < FIXTURE_PORTS_MAX; i++)
+		fixture_unplug(fixture, i);
+	assert_int_equal(backend_process_stop(&fixture->backend, &status), 0);
+	assert_int_equal(status, 0);
+	backend_process_fini(&fixture->backend);
+	fixture->dataplane = 0;
+}
+
 void fixture_check_alive(struct fixture *fixture)
 {
 	assert_int_equal(dataplane_of(fixture), fixture->dataplane);
@@ -337,6 +349,7 @@ int fixture_teardown(void **state)
 	if (faults || getenv("CHNET_SHOW"))
 		backend_process_show(&fixture->backend);
 	backend_process_fini(&fixture->backend);
+	backend_process_forget_leases();
 	if (remove_directory(fixture->directory) > 0)
 		faults += complain(fixture, "a socket is left behind");
 	return faults ? -1 : 0;

@@ -61,6 +61,8 @@ void fixture_unplug(struct fixture *fixture, unsigned int index);
 void fixture_accept_new_dataplane(struct fixture *fixture);
 /* Kills the data plane; the first `ports` front ends connect again, to its successor. */
 void fixture_restart_dataplane(struct fixture *fixture, unsigned int ports);
+/* Unplugs all guests and ends the program; fixture_start() may follow, for the same network. */
+void fixture_stop(struct fixture *fixture);
 /* The data plane is the one that was started. */
 void fixture_check_alive(struct fixture *fixture);
 

@@ -208,6 +208,30 @@ static void lease_outlives_the_data_plane(void **state)
 	assert_int_equal(run_client(fixture, 0).ip, FIXTURE_FIRST_IP + 1);
 }
 
+/* Whoever asks first: what was a guest's is kept for it. */
+static void lease_outlives_the_network(void **state)
+{
+	static const uint8_t request[] = {53, 1, REQUEST, 50, 4, 172, 16, 0, 3, 255};
+	struct fixture *fixture = *state;
+	struct client_state settings = {0};
+	uint32_t length;
+
+	for (int i = 0; i < 3; i++) {
+		plug_pair(fixture, NULL);
+		if (i == 0) {
+			/* The first guest has the second one's place in the plan. */
+			send_message(fixture, 0, 0, request, sizeof(request));
+			const uint8_t *message = receive_message(fixture, 0, 0, &length);
+			assert_int_equal(read_options(message, length, &settings), ACK);
+			assert_int_equal(settings.ip, FIXTURE_FIRST_IP + 1);
+		}
+		assert_int_equal(run_client(fixture, 1).ip, FIXTURE_FIRST_IP + 2);
+		assert_int_equal(run_client(fixture, 0).ip, FIXTURE_FIRST_IP + 1);
+		if (i < 2)
+			fixture_stop(fixture);
+	}
+}
+
 /* A guest that plays the server reaches nobody, in a broadcast or not. */
 static void guests_are_no_servers(void **state)
 {
@@ -262,6 +286,7 @@ static const struct CMUnitTest tests[] = {
 	FIXTURE_TEST(client_gets_all_its_settings),
 	FIXTURE_TEST(bound_port_gets_its_address),
 	FIXTURE_TEST(lease_outlives_the_data_plane),
+	FIXTURE_TEST(lease_outlives_the_network),
 	FIXTURE_TEST(guests_are_no_servers),
 	FIXTURE_TEST(switched_off_it_is_an_ordinary_broadcast),
 	FIXTURE_TEST(nonsense_is_counted),

@@ -25,6 +25,9 @@ enum step {
 	STEP_TIME,	  /* as many seconds as the first two bytes say */
 	STEP_ADOPT,	  /* another data plane */
 	STEP_DAMAGE,	  /* the same, and the bytes are written into the table before */
+	STEP_REOPEN,	  /* the network is stopped and started */
+	STEP_LEAVE,	  /* one of the two ports goes */
+	STEP_SETTLE,	  /* one is bound to a MAC */
 	STEP_COUNT,
 };
 
@@ -87,6 +90,34 @@ static void serve_with_header(const uint8_t *bytes, size_t length, uint32_t now_
 	serve(message, OPTIONS_AT + length - 7, bytes[0], now_s);
 }
 
+/* No lease is at that port any more, and none that was remembered is forgotten. */
+static void leave(uint16_t port, uint32_t now_s)
+{
+	unsigned int before = 0, after = 0;
+
+	for (unsigned int i = 0; i < DHCP_LEASES_MAX; i++)
+		before += table.leases[i].state != DHCP_STATE_FREE;
+	dhcp_lease_leave(&table, port, now_s);
+	for (unsigned int i = 0; i < DHCP_LEASES_MAX; i++) {
+		if (table.leases[i].state == DHCP_STATE_FREE)
+			continue;
+		after++;
+		CHECK(table.leases[i].port != port);
+	}
+	CHECK(before == after);
+	CHECK(dhcp_table_is_empty(&table) == (after == 0));
+}
+
+/* The last network may have been killed at any moment, so damage comes before this, too. */
+static void reopen(uint32_t now_s)
+{
+	dhcp_table_reopen(&table, now_s);
+	dhcp_table_adopt(&table, &server.lan);
+	for (unsigned int i = 0; i < DHCP_LEASES_MAX; i++)
+		CHECK(table.leases[i].state == DHCP_STATE_FREE ||
+			table.leases[i].port == DHCP_PORT_NONE);
+}
+
 static void start(void)
 {
 	memset(&table, 0, sizeof(table));
@@ -136,6 +167,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case STEP_ADOPT:
 			dhcp_table_adopt(&table, &server.lan);
 			break;
+		case STEP_REOPEN:
+			if (length >= 2)
+				memcpy((uint8_t *)&table.leases[data[0] % 32] + data[1] % 88,
+					data + 2, length - 2);
+			reopen(now_s);
+			break;
+		case STEP_LEAVE:
+			leave(length ? data[0] % 2 : 0, now_s);
+			break;
+		case STEP_SETTLE: {
+			const uint8_t mac[6] = {0x52, 0x54, 0, 0x12, 0x34,
+				(uint8_t)(0x56 + (length ? data[0] % 32 : 0))};
+			dhcp_lease_settle(&table, 0, mac);
+			break;
+		}
 		case STEP_COUNT:
 			break;
 		}

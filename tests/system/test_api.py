@@ -6,6 +6,7 @@ and forwards that come and go under traffic, and what of them a new data plane s
 """
 import json
 import os
+import re
 import signal
 import socket
 import types
@@ -21,6 +22,7 @@ CHNET = next((path for path in (lab.BIN / "chnet", lab.BIN.parent / "control/chn
               if path.exists()), lab.BIN / "chnet")
 SOCKET = "/run/chnet/default.sock"
 PORTS = "/run/chnet/ports/default"
+LEASES = "/run/chnet/default.leases"
 MEBIBYTES = 192
 
 at = types.SimpleNamespace(description=openapi.Description())
@@ -233,6 +235,29 @@ def hot_ports():
                "the data plane died")
 
 
+def _cleanup():
+    return lab.run(CHNET, "cleanup", namespace="host")
+
+
+@lab.test("a new port does not show the lease of the guest that has gone; that guest gets it again")
+def gone_leases():
+    addresses = []
+    for turn in range(2):
+        port = json.loads(chnet("port", "add", "--json"))
+        # The number of the port that was deleted last.
+        lab.expect((port["port"], port["leases"]) == (0, []), f"{port}")
+        guest = WireGuest(20, path=port["socket"])
+        text = guest.run("busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", "5", "-T", "3",
+                         "-s", "/bin/true", *(("-r", "172.16.0.99") if turn == 0 else ()))
+        addresses.append(re.search(r"lease of ([\d.]+) obtained", text)[1])
+        lab.expect([lease["ip"] for lease in ports()[0]["leases"]] == addresses[-1:], f"{ports()}")
+        delete_port(0)
+        lab.expect(all(port["leases"] == [] for port in ports().values()), f"{ports()}")
+        guest.close()
+        lab.expect(_cleanup() == "nothing to remove\n", "of a network that runs")
+    lab.expect(addresses == ["172.16.0.99"] * 2, f"{addresses}")
+
+
 @lab.test("a deleted port can be added again with its socket and addresses; its guest reconnects")
 def again():
     status, _, text = call("POST", "/v1/ports", {
@@ -326,6 +351,9 @@ def end():
     lab.expect(at.vhost.wait() == 0, f"{at.vhost.lines[-5:]}")
     for guest in at.guests:
         guest.close()
+    lab.expect_same(at.before, lab.host_state(), but=("files",))
+    lab.expect(lab.host_state()["files"] == sorted([*at.before["files"], LEASES]), "files")
+    lab.expect(_cleanup() == "removed the leases of default\n", "cleanup")
     lab.expect_same(at.before, lab.host_state())
 
 

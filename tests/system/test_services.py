@@ -11,6 +11,7 @@ import lab
 from guests import UmlGuest
 from name_server import NameServer, query
 from vhost import Vhost
+from wire import WireGuest
 
 at = types.SimpleNamespace()
 RESOLV = lab.SCRATCH / "resolv.conf"
@@ -197,12 +198,38 @@ def killed():
     lab.expect(at.vhost.children("chnet-dns") != pids, "the same process")
 
 
+def _leased(guest, *more):
+    """The address that udhcpc gets for a guest that has none."""
+    guest.run("ip", "address", "flush", "dev", "eth0")
+    text = guest.run("busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", "5", "-T", "3",
+                     "-s", "/bin/true", *more)
+    return re.search(r"lease of ([\d.]+) obtained", text)[1]
+
+
+@lab.test("the network is stopped and started: guests have their addresses, whoever asks first")
+def leases():
+    for guest in at.a, at.b:
+        guest.kill()
+    for turn in range(3):
+        at.vhost.signal(signal.SIGTERM if turn < 2 else signal.SIGKILL)
+        at.vhost.wait()
+        at.vhost = Vhost("--socket", f"{lab.SCRATCH}/guest20.sock",
+                         "--socket", f"{lab.SCRATCH}/guest21.sock", name=f"turn {turn}").ready()
+        first, second = WireGuest(20), WireGuest(21)
+        if turn == 0:
+            # It takes the place that the plan has for the other one.
+            lab.expect(_leased(first, "-r", "172.16.0.23") == "172.16.0.23", "not what it wanted")
+        lab.expect(_leased(second) == "172.16.0.24", f"turn {turn}: the second one's")
+        lab.expect(_leased(first) == "172.16.0.23", f"turn {turn}: the first one's")
+        for guest in first, second:
+            guest.close()
+    lab.expect(os.stat("/run/chnet/default.leases").st_mode & 0o777 == 0o600, "mode")
+
+
 @lab.test("a DNS server of the host's own is left alone, and said so")
 def occupied():
     at.vhost.signal(signal.SIGTERM)
     lab.expect(at.vhost.wait() == 0, "exit code")
-    for guest in at.a, at.b:
-        guest.kill()
     theirs = NameServer("host", "172.16.0.1")
     vhost = Vhost("--socket", f"{lab.SCRATCH}/guest2.sock", name="second").ready()
     lab.expect([line for line in vhost.lines if "a server of its own" in line], vhost.lines)

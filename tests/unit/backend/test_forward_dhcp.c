@@ -198,17 +198,32 @@ static void others_go_their_way(void **state)
 	assert_int_equal(world->stats.worker.dhcp_requests, 0);
 }
 
-/* A port that goes takes its address and name along. */
+/* A port that goes takes its address and name along; its lease is at no port any more. */
 static void removed_port(void **state)
 {
 	struct world *world = *state;
 	const struct dhcp_port *port = &world->worker->dhcp->lan.ports[0];
+	static const uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 0x10};
 
 	assert_string_equal(port->name, "web");
 	assert_int_equal(port->ip_be, htonl(WORLD_GUEST_IP(0)));
+	ask(world, 0);
+	const struct dhcp_lease *lease = dhcp_lease_find(&table, mac);
+	assert_non_null(lease);
+	assert_int_equal(lease->port, 0);
 	worker_remove_port(world->worker, 0);
 	assert_string_equal(port->name, "");
 	assert_int_equal(port->ip_be, 0);
+	assert_ptr_equal(dhcp_lease_find(&table, mac), lease);
+	assert_int_equal(lease->port, DHCP_PORT_NONE);
+	assert_int_equal(lease->state, DHCP_STATE_RELEASED);
+	/* Bound to the MAC elsewhere, it is there at once. */
+	assert_int_equal(worker_bind_port(world->worker, 1, NULL, 0), 0);
+	assert_int_equal(lease->port, DHCP_PORT_NONE);
+	assert_int_equal(worker_bind_port(world->worker, 1, mac, 0), 0);
+	assert_int_equal(lease->port, 1);
+	worker_empty_port(world->worker, 1);
+	assert_int_equal(lease->port, DHCP_PORT_NONE);
 }
 
 static void without_an_uplink(void **state)

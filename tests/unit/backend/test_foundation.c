@@ -118,6 +118,39 @@ static void test_too_much_memory(void **state)
 	nothing_is_left();
 }
 
+/* Leases outlive the network; where nothing was leased, nothing is left. */
+static void test_leases_are_kept(void **state)
+{
+	struct options options = parse("--socket=/run/a.sock", "--uplink=none");
+	struct foundation foundation;
+	char error[FOUNDATION_ERROR_CAPACITY] = "";
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+			foundation_init(&foundation, &options, FLOW_SIZE, STATS_SIZE, error), 0);
+		struct dhcp_table *table = foundation.leases.address;
+		if (i == 0) {
+			dhcp_table_adopt(table, &(struct dhcp_lan){.prefix = 24});
+			table->leases[3].port = 7;
+			dhcp_lease_set(&table->leases[3], DHCP_STATE_HELD, 1, "web");
+		}
+		assert_int_equal(table->leases[3].state, DHCP_STATE_HELD);
+		assert_int_equal(table->leases[3].port, i == 0 ? 7 : DHCP_PORT_NONE);
+		if (i == 1)
+			memset(table->leases, 0, sizeof(table->leases));
+		foundation_fini(&foundation);
+		assert_string_equal(
+			namespace_output("ls -A /run/chnet"), i == 0 ? "default.leases\n" : "");
+	}
+	/* Where no file can be, there are leases all the same. */
+	assert_int_equal(mkdir("/run/chnet/default.leases", 0700), 0);
+	assert_int_equal(foundation_init(&foundation, &options, FLOW_SIZE, STATS_SIZE, error), 0);
+	assert_int_equal(foundation.leases.size, sizeof(struct dhcp_table));
+	foundation_fini(&foundation);
+	assert_int_equal(rmdir("/run/chnet/default.leases"), 0);
+	nothing_is_left();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +159,7 @@ int main(void)
 		cmocka_unit_test(test_without_uplink),
 		cmocka_unit_test(test_busy_tap_undoes_the_claims),
 		cmocka_unit_test(test_too_much_memory),
+		cmocka_unit_test(test_leases_are_kept),
 	};
 
 	namespace_enter();

@@ -209,6 +209,126 @@ static void test_adopt(void **state)
 		assert_false(dhcp_lease_read(&table, i, &lease));
 }
 
+/* The network is stopped, and started: addresses stay, whoever asks first. */
+static void test_reopen(void **state)
+{
+	static const uint8_t other[] = {2, 0, 0, 0x12, 0x34, 0x58};
+	struct dhcp_lease lease;
+
+	/* Both have the same place in the plan. */
+	assert_int_equal(take(0, mac_of(2), 0, NOW), 4);
+	assert_int_equal(take(1, other, 0, NOW), 5);
+	table.leases[1].end_s = NOW + 2 * 86400; /* of another clock */
+	assert_int_equal(take(2, mac_of(9), 0, NOW), 11);
+	table.leases[2].sequence++; /* torn */
+	dhcp_table_reopen(&table, NOW + 10);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_true(dhcp_lease_read(&table, i, &lease));
+		assert_int_equal(lease.port, DHCP_PORT_NONE);
+		assert_int_equal(lease.state, i == 0 ? DHCP_STATE_HELD : DHCP_STATE_RELEASED);
+		assert_int_equal(lease.end_s, i == 0 ? NOW + 100 : 0);
+	}
+	dhcp_table_adopt(&table, &lan);
+	assert_null(dhcp_lease_find(&table, mac_of(9)));
+	assert_int_equal(take(7, other, 0, NOW + 10), 5);
+	assert_int_equal(take(8, mac_of(2), 0, NOW + 10), 4);
+	/* The memory of another version is nobody's: nothing of it is touched. */
+	table.layout ^= 1;
+	memset(table.leases, 7, sizeof(table.leases));
+	dhcp_table_reopen(&table, NOW);
+	assert_int_equal(table.leases[0].port, 0x0707);
+	assert_true(dhcp_table_is_empty(&table));
+}
+
+static void test_empty(void **state)
+{
+	assert_true(dhcp_table_is_empty(&table));
+	take(0, mac_of(0), 0, NOW);
+	assert_false(dhcp_table_is_empty(&table));
+	dhcp_lease_set(&table.leases[0], DHCP_STATE_RELEASED, NOW, NULL);
+	assert_false(dhcp_table_is_empty(&table));
+	memset(&table, 0, sizeof(table));
+	assert_true(dhcp_table_is_empty(&table));
+}
+
+/* A port goes: its leases are remembered, at none. */
+static void test_leave(void **state)
+{
+	struct dhcp_lease lease;
+
+	take(0, mac_of(0), 0, NOW);
+	take(1, mac_of(1), 0, NOW);
+	take(0, mac_of(2), 0, NOW);
+	take(0, mac_of(3), 0, NOW);
+	dhcp_lease_set(&table.leases[2], DHCP_STATE_DECLINED, NOW + 90, "");
+	dhcp_lease_set(&table.leases[3], DHCP_STATE_HELD, NOW, NULL);
+	dhcp_lease_leave(&table, 0, NOW + 5);
+	static const struct {
+		uint16_t port;
+		enum dhcp_state state;
+		uint32_t end_s;
+	} expected[] = {{DHCP_PORT_NONE, DHCP_STATE_RELEASED, NOW + 5},
+		{1, DHCP_STATE_HELD, NOW + 100}, {DHCP_PORT_NONE, DHCP_STATE_DECLINED, NOW + 90},
+		{DHCP_PORT_NONE, DHCP_STATE_HELD, NOW}};
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_true(dhcp_lease_read(&table, i, &lease));
+		assert_int_equal(lease.port, expected[i].port);
+		assert_int_equal(lease.state, expected[i].state);
+		assert_int_equal(lease.end_s, expected[i].end_s);
+	}
+	/* Nobody else has the address, and its client has it again. */
+	assert_int_equal(take(0, mac_of(256), 0xac100002, NOW + 5), 6);
+	assert_int_equal(take(4, mac_of(0), 0, NOW + 6), 2);
+	/* They count for no port. */
+	for (unsigned int i = 0; i < DHCP_LEASES_PORT; i++)
+		assert_true(take(0, mac_of(20 + i), 0, NOW + 5) > 0);
+	assert_non_null(dhcp_lease_find(&table, mac_of(3)));
+}
+
+/* At the port that is bound to the MAC, before its client says anything. */
+static void test_settle(void **state)
+{
+	take(0, mac_of(0), 0, NOW);
+	take(1, mac_of(1), 0, NOW);
+	dhcp_lease_settle(&table, 5, mac_of(0));
+	assert_int_equal(table.leases[0].port, 0);
+	dhcp_table_reopen(&table, NOW);
+	dhcp_lease_settle(&table, 5, mac_of(0));
+	assert_int_equal(table.leases[0].port, 5);
+	assert_int_equal(table.leases[1].port, DHCP_PORT_NONE);
+	dhcp_lease_settle(&table, 5, mac_of(7));
+	assert_null(dhcp_lease_find(&table, mac_of(7)));
+}
+
+/* What is at no port makes room when there is none: first what was given back, then the rest. */
+static void test_full_of_the_past(void **state)
+{
+	lan.prefix = 29;
+	lan.outside_be = 0;
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(take((uint16_t)i, mac_of(i), 0, NOW), 2 + i);
+	dhcp_lease_set(&table.leases[3], DHCP_STATE_RELEASED, NOW + 1, NULL);
+	dhcp_table_reopen(&table, NOW + 2);
+	dhcp_table_adopt(&table, &lan);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(take((uint16_t)i, mac_of(i), 0, NOW + 3), 2 + i);
+	assert_int_equal(take(5, mac_of(5), 0, NOW + 3), 5);
+	assert_int_equal(take(6, mac_of(6), 0, NOW + 3), 6);
+	assert_int_equal(take(7, mac_of(7), 0, NOW + 3), -ENOSPC);
+}
+
+/* Neither is the table full of guests that came and went. */
+static void test_many_guests(void **state)
+{
+	lan.prefix = 16;
+	for (unsigned int i = 0; i < 3 * DHCP_LEASES_MAX; i++) {
+		assert_true(take((uint16_t)(i % DHCP_PORTS_MAX), mac_of(i), 0, NOW + i) >= 0);
+		dhcp_lease_leave(&table, (uint16_t)(i % DHCP_PORTS_MAX), NOW + 1 + i);
+	}
+	for (unsigned int i = 2 * DHCP_LEASES_MAX; i < 3 * DHCP_LEASES_MAX; i++)
+		assert_non_null(dhcp_lease_find(&table, mac_of(i)));
+}
+
 static void test_read(void **state)
 {
 	struct dhcp_lease lease = {0};
@@ -242,6 +362,12 @@ int main(void)
 		cmocka_unit_test_setup(test_full_lan, setup),
 		cmocka_unit_test_setup(test_declined, setup),
 		cmocka_unit_test_setup(test_adopt, setup),
+		cmocka_unit_test_setup(test_reopen, setup),
+		cmocka_unit_test_setup(test_empty, setup),
+		cmocka_unit_test_setup(test_leave, setup),
+		cmocka_unit_test_setup(test_settle, setup),
+		cmocka_unit_test_setup(test_full_of_the_past, setup),
+		cmocka_unit_test_setup(test_many_guests, setup),
 		cmocka_unit_test_setup(test_read, setup),
 	};
 

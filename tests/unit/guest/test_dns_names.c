@@ -106,6 +106,20 @@ static void test_leases_that_are_none(void **state)
 	expect_address("host.chnet", 0xac100001);
 }
 
+/* A guest that is there wins over one of a network before, which wins over nobody. */
+static void test_guests_at_no_port(void **state)
+{
+	set_lease(0, DHCP_PORT_NONE, 0xac100022, "web");
+	expect_address("web.chnet", 0xac100002);
+	set_lease(9, DHCP_PORT_NONE, 0xac100023, "old");
+	expect_address("old.chnet", 0xac100023);
+	/* hostname= is its port's alone, still. */
+	set_lease(0, DHCP_PORT_NONE, 0xac100022, "db");
+	expect_address("db.chnet", 0xac100004);
+	dhcp_lease_set(&table.leases[5], DHCP_STATE_RELEASED, NOW, NULL);
+	expect_result("db.chnet", DNS_TYPE_A, DNS_NAMES_UNKNOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +127,7 @@ int main(void)
 		cmocka_unit_test_setup(test_ours_but_nothing, setup),
 		cmocka_unit_test_setup(test_foreign, setup),
 		cmocka_unit_test_setup(test_leases_that_are_none, setup),
+		cmocka_unit_test_setup(test_guests_at_no_port, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
