@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "backend/listener.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,6 +36,21 @@ int listener_find(const char *path)
 		if (is_bound_to(fd, path) && is_listening(fd))
 			return fd;
 	return -1;
+}
+
+/* Is it a descriptor whose reads and writes wait? */
+static bool waits(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	return flags >= 0 && !(flags & O_NONBLOCK);
+}
+
+int listener_unblock(const char *path)
+{
+	for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++)
+		if (is_bound_to(fd, path) && !is_listening(fd) && waits(fd))
+			return fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	return -ENOENT;
 }
 
 void listener_shut(int fd)

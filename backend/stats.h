@@ -29,7 +29,7 @@ struct worker_stats {
 	uint64_t arm_races;	   /* work that came between arming and the last look */
 	uint64_t macs_refused;	   /* addresses not learnt because a port had its share */
 	uint64_t sigbus;	   /* guest memory that was not there */
-	uint64_t memory_refused;   /* memory tables with a file shorter than announced */
+	uint64_t memory_refused;   /* memory tables with a file that cannot hold its region */
 	uint64_t requests_refused; /* vhost-user requests of features that are not offered */
 	uint64_t rings_broken;	   /* rings stopped for good until the driver resets them */
 	uint64_t rings_refused;	   /* ring starts refused: size, alignment, extent */

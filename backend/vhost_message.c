@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "backend/vhost_message.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,7 +42,36 @@ enum vhost_message_kind vhost_message_kind(const struct vhost_message *message)
 								   : VHOST_MESSAGE_FOREIGN;
 }
 
-bool vhost_message_files_long_enough(const struct vhost_message *message)
+#if VHOST_MESSAGE_FDS_KNOWN
+/* Does a mapping of the file up to `end` stand? Whole blocks, as the library maps it: one of huge
+ * pages is not unmapped otherwise. */
+static bool maps(int fd, uint64_t end, uint64_t block)
+{
+	uint64_t length;
+
+	if (!end || !block || __builtin_add_overflow(end, block - 1, &length))
+		return false;
+	length -= length % block;
+	void *at = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (at == MAP_FAILED)
+		return false;
+	munmap(at, length);
+	return true;
+}
+
+static bool can_hold(int fd, const struct vhost_message_region *region)
+{
+	struct stat file;
+	uint64_t end;
+
+	return fstat(fd, &file) == 0 &&
+	       !__builtin_add_overflow(region->offset, region->size, &end) &&
+	       (!S_ISREG(file.st_mode) || (uint64_t)file.st_size >= end) && region->size &&
+	       maps(fd, end, (uint64_t)file.st_blksize);
+}
+#endif
+
+bool vhost_message_files_can_hold(const struct vhost_message *message)
 {
 #if VHOST_MESSAGE_FDS_KNOWN
 	uint32_t count = message->payload.memory.count;
@@ -49,11 +79,7 @@ bool vhost_message_files_long_enough(const struct vhost_message *message)
 		return true; /* the library refuses it, with its own words */
 	for (uint32_t i = 0; i < count; i++) {
 		const struct vhost_message_region region = message->payload.memory.regions[i];
-		struct stat file;
-		uint64_t end;
-		if (fstat(message->fds[i], &file) ||
-			__builtin_add_overflow(region.offset, region.size, &end) ||
-			(S_ISREG(file.st_mode) && (uint64_t)file.st_size < end))
+		if (!can_hold(message->fds[i], &region))
 			return false;
 	}
 #endif

@@ -110,10 +110,12 @@ static inline uint32_t vhost_message_ring(const struct vhost_message *message)
 }
 
 /*
- * SET_MEM_TABLE: is each file as long as the region that it is to hold? One that is not would fault
- * within the library, before any hook knows of the region.
+ * SET_MEM_TABLE: can each region be mapped, and is all of it in its file? A file that is too short
+ * would fault within the library, before any hook knows of the region; of one that cannot be mapped
+ * (for reading alone, sealed, a pipe, more than there are addresses) the library keeps the
+ * descriptor open for ever.
  */
-bool vhost_message_files_long_enough(const struct vhost_message *message);
+bool vhost_message_files_can_hold(const struct vhost_message *message);
 
 /* The descriptor that came along, or -1 when there is none. It stays the message's. */
 int vhost_message_fd(const struct vhost_message *message);

@@ -89,11 +89,11 @@ static enum rte_vhost_msg_result prepare_device(
 {
 	switch (message->request) {
 	case MESSAGE_SET_MEM_TABLE:
-		if (!vhost_message_files_long_enough(message)) {
+		forget_memory(port);
+		if (!vhost_message_files_can_hold(message)) {
 			port->worker_stats->memory_refused++;
 			return RTE_VHOST_MSG_RESULT_ERR;
 		}
-		forget_memory(port);
 		break;
 	case MESSAGE_SET_LOG_BASE:
 		return take_log(port, message);
@@ -217,7 +217,7 @@ static int connected(int vid)
 	char path[UNIX_PATH_MAX] = "";
 	if (rte_vhost_get_ifname(vid, path, sizeof(path)) || vhost_connection_wait(vid, path))
 		return -1;
-	if (!rte_vhost_extern_callback_register(vid, &hooks, NULL))
+	if (!listener_unblock(path) && !rte_vhost_extern_callback_register(vid, &hooks, NULL))
 		return 0;
 	vhost_connection_end(vid);
 	return -1;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +36,38 @@ static int teardown(void **state)
 static int connect_to(int fd)
 {
 	return connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+}
+
+static bool waits(int fd)
+{
+	return !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+/* Each connection is found once, whatever number it has; the listener and others are let be. */
+static void test_connections_do_not_block(void **state)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int clients[2] = {socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_STREAM, 0)};
+
+	unlink(address.sun_path);
+	assert_int_equal(listener_unblock(address.sun_path), -ENOENT);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(listener_unblock(address.sun_path), -ENOENT);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(connect_to(clients[i]), 0);
+		int accepted = accept(fd, NULL, NULL);
+		assert_true(accepted >= 0 && waits(accepted));
+		assert_int_equal(listener_unblock(address.sun_path), 0);
+		assert_false(waits(accepted));
+		assert_int_equal(listener_unblock(address.sun_path), -ENOENT);
+		assert_true(waits(clients[i]) && waits(fd));
+		close(accepted);
+	}
+	close(clients[0]);
+	close(clients[1]);
+	close(fd);
+	unlink(address.sun_path);
 }
 
 /* Connections that were accepted have the listener's name too, and are not meant. */
@@ -73,6 +107,7 @@ static void test_found_and_shut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_connections_do_not_block),
 		cmocka_unit_test(test_found_and_shut),
 	};
 

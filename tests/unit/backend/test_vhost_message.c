@@ -56,38 +56,72 @@ static struct vhost_message table_of(uint64_t offset, uint64_t size, int fd)
 	return message;
 }
 
-static bool long_enough(uint64_t offset, uint64_t size, int fd)
+static bool can_hold(uint64_t offset, uint64_t size, int fd)
 {
 	const struct vhost_message message = table_of(offset, size, fd);
-	return vhost_message_files_long_enough(&message);
+	return vhost_message_files_can_hold(&message);
 }
 
 static void a_file_must_hold_its_region(void **state)
 {
 	int fd = file_of(8192);
-	assert_true(long_enough(0, 8192, fd));
-	assert_true(long_enough(4096, 4096, fd));
-	assert_false(long_enough(0, 8193, fd));
-	assert_false(long_enough(8192, 1, fd));
-	assert_false(long_enough(UINT64_MAX, 2, fd)); /* wraps to 1 */
+	assert_true(can_hold(0, 8192, fd));
+	assert_true(can_hold(4096, 4096, fd));
+	assert_true(can_hold(4096, 100, fd));
+	assert_false(can_hold(0, 0, fd));
+	assert_false(can_hold(0, 8193, fd));
+	assert_false(can_hold(8192, 1, fd));
+	assert_false(can_hold(UINT64_MAX, 2, fd)); /* wraps to 1 */
 	assert_int_equal(close(fd), 0);
-	assert_false(long_enough(0, 1, fd)); /* no file at all */
+	assert_false(can_hold(0, 1, fd)); /* no file at all */
 }
 
-static void what_is_no_file_is_left_to_the_library(void **state)
+static void a_file_must_be_one_that_can_be_mapped(void **state)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	assert_true(null >= 0);
-	assert_true(long_enough(0, 4096, null)); /* a device has no size */
-	close(null);
+	char path[64];
+	int ends[2];
+	int fd = file_of(8192), sealed = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int reading = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(reading >= 0);
+	assert_false(can_hold(0, 4096, reading));
+	assert_int_equal(ftruncate(sealed, 8192), 0);
+	assert_true(can_hold(0, 8192, sealed));
+	assert_int_equal(fcntl(sealed, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	assert_false(can_hold(0, 8192, sealed));
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_false(can_hold(0, 4096, ends[0]));
+	/* A file may be longer than there are addresses. */
+	assert_int_equal(ftruncate(fd, INT64_C(1) << 60), 0);
+	assert_false(can_hold(0, UINT64_C(1) << 60, fd));
+	assert_true(can_hold(0, 1 << 20, fd));
+	close(fd);
+	close(sealed);
+	close(reading);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_device_has_no_size(void **state)
+{
+	int zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	assert_true(zero >= 0);
+	assert_true(can_hold(0, 4096, zero));
+	assert_false(can_hold(0, UINT64_MAX, zero));
+	assert_false(can_hold(UINT64_MAX - 4095, 1, zero));
+	close(zero);
+}
+
+static void what_is_no_table_is_left_to_the_library(void **state)
+{
 	/* More regions than descriptors, or than a table has. */
 	struct vhost_message message = table_of(0, 4096, -1);
 	message.fd_count = 0;
-	assert_true(vhost_message_files_long_enough(&message));
+	assert_true(vhost_message_files_can_hold(&message));
 	message.payload.memory.count = VHOST_MESSAGE_REGIONS_MAX + 1;
 	message.fd_count = VHOST_MESSAGE_REGIONS_MAX;
-	assert_true(vhost_message_files_long_enough(&message));
+	assert_true(vhost_message_files_can_hold(&message));
 }
 
 static void descriptors_are_closed_once(void **state)
@@ -134,7 +168,9 @@ int main(void)
 		cmocka_unit_test(only_what_is_offered_is_served),
 		cmocka_unit_test(a_ring_is_named_by_the_low_byte),
 		cmocka_unit_test(a_file_must_hold_its_region),
-		cmocka_unit_test(what_is_no_file_is_left_to_the_library),
+		cmocka_unit_test(a_file_must_be_one_that_can_be_mapped),
+		cmocka_unit_test(a_device_has_no_size),
+		cmocka_unit_test(what_is_no_table_is_left_to_the_library),
 		cmocka_unit_test(descriptors_are_closed_once),
 		cmocka_unit_test(an_answer_to_set_log_base_is_what_the_front_end_waits_for),
 		cmocka_unit_test(the_first_descriptor_is_the_message_s),
