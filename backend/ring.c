@@ -160,6 +160,7 @@ int ring_chain_slow(struct ring *ring, struct vring_desc desc, bool writable, st
 
 	for (;;) {
 		uint32_t index = 0;
+		ring->steps++;
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
 			/* virtio 1.2, 2.7.5.3.1: one table, not nested; what precedes it in the
 			 * ring may be plain descriptors, what follows may not. */

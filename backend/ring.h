@@ -14,6 +14,7 @@
  *    for an index that cannot be (a head beyond the table, an avail.idx more than the ring's size
  *    ahead), the ring is `broken` and stands still until the driver resets it. Nothing else
  *    suffers.
+ *  - A burst ends early when its chains cost too much (RING_BURST_*): turns are fair.
  *  - used.idx advances in avail order: a ring is started at used.idx, so whatever was not completed
  *    is seen again by the next data plane after a crash, and nothing else is.
  *
@@ -42,6 +43,13 @@
 #define RING_CHAIN_MAX (PACKET_SEGMENTS_MAX + 2)
 /* Room for the segments of one burst. */
 #define RING_SEGMENTS 1536
+/*
+ * A guest's share of a breath is a burst of frames; of whatever costs more than a frame it is
+ * bounded by these two, so that nobody waits longer for a guest that sends the largest frames or
+ * the longest chains, refused ones above all. A burst may overrun each by one chain.
+ */
+#define RING_BURST_STEPS RING_SEGMENTS /* descriptors followed */
+#define RING_BURST_BYTES (256u << 10)  /* of all its chains */
 /* The most receive buffers that one frame may take (mergeable). */
 #define RING_HEADS_MAX 256
 
@@ -59,6 +67,7 @@ struct ring {
 	uint16_t published_used;  /* what used.idx says */
 	uint16_t signalled_used;  /* last_used at the last look whether to interrupt */
 	uint16_t pending_count;	  /* chains borrowed by the last ring_rx_burst */
+	uint32_t steps;		  /* descriptors that ring_chain_slow() followed in this burst */
 	uint8_t header_length;	  /* virtio-net header in the ring: 12, or 10 (legacy) bytes */
 	bool event_idx;		  /* VIRTIO_F_EVENT_IDX was negotiated */
 	bool mergeable;		  /* VIRTIO_NET_F_MRG_RXBUF was negotiated */

@@ -72,12 +72,16 @@ static bool borrow(struct ring *ring, const struct chain *chain, struct packet *
 	return true;
 }
 
-/* Walks up to `max` chains and asks for their first bytes. Returns how many. */
+/* Walks up to `max` chains and asks for their first bytes. Returns how many: fewer when they are
+ * dear (ring.h). */
 static uint16_t walk(struct ring *ring, struct chain *chains, uint16_t max)
 {
 	uint16_t walked = 0;
 	uint32_t room = 0;
-	while (walked < max && room + RING_CHAIN_MAX <= RING_SEGMENTS) {
+	uint64_t named = 0; /* bytes */
+	ring->steps = 0;
+	while (walked < max && room + RING_CHAIN_MAX <= RING_SEGMENTS &&
+		ring->steps < RING_BURST_STEPS && named < RING_BURST_BYTES) {
 		int head = ring_head(ring, walked);
 		if (head < 0)
 			break;
@@ -88,6 +92,7 @@ static uint16_t walk(struct ring *ring, struct chain *chains, uint16_t max)
 			ring, (uint16_t)head, false, &ring->segments[room], &chain->length);
 		if (chain->count <= 0)
 			continue;
+		named += chain->length;
 		const uint8_t *bytes = ring->segments[room].iov_base;
 		__builtin_prefetch(bytes);
 		__builtin_prefetch(bytes + 64);

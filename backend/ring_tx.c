@@ -202,18 +202,23 @@ uint16_t ring_tx_burst(struct ring *ring, struct packet *const packets[], uint16
 	uint16_t taken = 0;
 	uint64_t sent = 0;
 	uint64_t bytes = 0;
+	uint32_t never = UINT32_MAX; /* the buffers at hand are too few for so many bytes */
 	for (; taken < count && !ring->broken; taken++) {
 		const struct packet *p = packets[taken];
 		uint32_t needed = p->length + ring->header_length;
 		if (!send_common(ring, p, needed)) {
-			enum found found = send_any(ring, p, needed);
+			enum found found = needed < never ? send_any(ring, p, needed) : FOUND_NEVER;
 			if (found == FOUND_NONE)
 				break;
 			if (found == FOUND_NEVER) {
+				/* Hundreds of tiny buffers are looked at once, not for each frame.
+				 */
+				never = needed;
 				stats_drop(ring->stats, DROP_TOO_LARGE, 1);
 				continue;
 			}
 		}
+		never = UINT32_MAX;
 		sent++;
 		bytes += p->length;
 	}

@@ -471,6 +471,29 @@ static void tx_too_large(void **state)
 	assert_int_equal(f->stats.tx_packets, 1);
 }
 
+/* What is too large once is not looked at again, and hides nothing that fits. */
+static void tx_too_large_in_a_burst(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t rest[2000];
+	struct iovec segments[2];
+	struct packet storage[2];
+	storage[0] = *outgoing(f, 1000, 5, rest, &segments[0]);
+	storage[1] = *outgoing(f, 100, 5, rest, &segments[1]);
+	struct packet *large = &storage[0], *small = &storage[1];
+	struct packet *const burst[] = {large, large, small, large, small};
+	f->ring.mergeable = false;
+	describe(f, 0, DATA_AT, 300, VRING_DESC_F_WRITE, 0);
+	describe(f, 1, DATA_AT, 1000, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 2);
+	describe(f, 2, DATA_AT + 4096, 1000, VRING_DESC_F_WRITE, 0);
+	post(f, 0);
+	post(f, 1);
+	/* large, large: too large for the first buffer; small: into it; large: into the second. */
+	assert_int_equal(ring_tx_burst(&f->ring, burst, 5), 4);
+	assert_int_equal(f->stats.drops[DROP_TOO_LARGE], 2);
+	assert_int_equal(f->stats.tx_packets, 2);
+}
+
 static void tx_bad_buffer_breaks(void **state)
 {
 	struct fixture *f = *state;
@@ -598,6 +621,7 @@ int main(void)
 		RING_TEST(tx_one_buffer),
 		RING_TEST(tx_mergeable),
 		RING_TEST(tx_too_large),
+		RING_TEST(tx_too_large_in_a_burst),
 		RING_TEST(tx_bad_buffer_breaks),
 		RING_TEST(init_checks),
 		RING_TEST(starts_at_used_idx),
