@@ -16,6 +16,8 @@ import lab
 import world
 from chnet import (CHNET, OUR_FILES, VMM_LOG, Run, case, chnet, environment, monitors, state,
                    vmm_arguments, vmm_of)
+from vhost import Vhost, sockets
+from wire import NamespaceGuest, WireGuest
 
 at = types.SimpleNamespace()
 
@@ -214,6 +216,62 @@ def join():
     second.signal(signal.SIGTERM)
     lab.expect(second.wait(20) == 0, f"{second.lines[-5:]}")
     lab.expect_same(at.before, state())
+
+
+@case("a VM with several --net: a port and addresses for each; a TAP serves one, and says so")
+def several():
+    guests = [NamespaceGuest(0), NamespaceGuest(1)]
+    options = ("--net", "mac=52:54:00:12:34:60,id=one", "id=two")
+    run = Run("--vhost-user", kernel="wire", cmdline="guest0 guest1", vmm=options)
+    guests[0].mac, guests[1].mac = "52:54:00:12:34:60", "52:54:00:12:34:56"
+    run.wired(*guests)
+    lab.expect(vmm_arguments()[4:7] == [
+        "--net", "mac=52:54:00:12:34:60,id=one,vhost_user=true,socket=/run/chnet/default.0.vhost,"
+        "num_queues=2,queue_size=256",
+        "id=two,vhost_user=true,socket=/run/chnet/default.1.vhost,mac=52:54:00:12:34:56,"
+        "num_queues=2,queue_size=256"], f"{vmm_arguments()}")
+    guests[0].run("ping", "-n", "-c", "1", "-W", "5", guests[1].address)
+    for guest in guests:
+        guest.run("curl", "-sS", "--max-time", "10", f"http://{lab.WORLD_SERVER}/")
+    run.end()
+    lab.expect_same(at.before, state())
+    for guest in guests:
+        guest.close()
+    lines = _ends_with(1, "--tap", kernel="wire", cmdline="guest0 guest1", vmm=options)
+    lab.expect("a TAP serves one network device, and 2 are asked for" in lines[-1], f"{lines}")
+    return lines[-1]
+
+
+@case("chnet run joins a network that was started by hand, which stays when the VMs have gone")
+def by_hand():
+    vhost = Vhost(*sockets(1)).ready()
+    stands = state()
+    guests = [WireGuest(0), NamespaceGuest(1), NamespaceGuest(2)]
+    run = Run("--vhost-user", kernel="wire", cmdline="guest1 guest2",
+              vmm=("--net", "id=one", "id=two"))
+    run.wait_line(r"network default by vhost-user, joined: guest 172\.16\.0\.3/24")
+    run.wired(*guests[1:])
+    guests[1].run("ping", "-n", "-c", "1", "-W", "5", guests[0].address)
+    guests[2].run("curl", "-sS", "--max-time", "10", f"http://{lab.WORLD_SERVER}/")
+    last = Run().attached()
+    lab.expect(any("guest 172.16.0.5/24" in line for line in last.lines), f"{last.lines}")
+    lab.expect(monitors() == [vhost.pid], f"{monitors()}")
+    # One ends as it should, of the other everything is killed: its ports are taken by the next.
+    run.end()
+    third = Run().attached()
+    lab.expect(any("guest 172.16.0.3/24" in line for line in third.lines), f"{third.lines}")
+    for process in (third, last):
+        process.end()
+    guests[0].run("ping", "-n", "-c", "1", "-W", "5", "172.16.0.1")
+    lab.expect_same(stands, state(), but=("rules",))  # they count
+    text = chnet("run", "--forward", "tcp:8080=172.16.0.3:80", "--vhost-user", "--", "--kernel",
+                 "idle", check=False)
+    lab.expect("chnet forward add" in text, text)
+    vhost.signal(signal.SIGTERM)
+    lab.expect(vhost.wait() == 0, f"{vhost.lines[-5:]}")
+    lab.expect_same(at.before, state())
+    for guest in guests:
+        guest.close()
 
 
 @case("two VMs started at once: one starts the network, the other joins")
