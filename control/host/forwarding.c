@@ -2,11 +2,11 @@
 /*
  * Theory of operation
  *
- * A state file, one for each network namespace, holds the original value ("0" or "1"). Whoever
- * needs forwarding keeps a shared flock on it; the kernel drops the lock when the process dies, so
- * a crash cannot leave a phantom user, only a file that nobody has locked. Such a file still holds
- * the true original value, since it was written before the sysctl was touched: the next user just
- * goes on with it.
+ * A state file, one for each network namespace, holds the original state (enum forwarding_was).
+ * Whoever needs forwarding keeps a shared flock on it; the kernel drops the lock when the process
+ * dies, so a crash cannot leave a phantom user, only a file that nobody has locked. Such a file
+ * still holds the true original value, since it was written before the sysctl was touched: the next
+ * user just goes on with it.
  *
  *   hold     shared lock; a file without a valid value is new (or its maker died at once): take the
  *            exclusive lock, look again, record the sysctl's value, go back to the shared lock.
@@ -19,7 +19,10 @@
  * When two last users leave at once both drop their shared lock and one of them, at least, gets
  * the exclusive lock.
  *
- * We never restore a value that we did not change: an original "1" stays.
+ * We never restore a value that we did not change: an original "1" stays. But the kernel changes
+ * another one with it: conf.all.accept_redirects becomes 0 when forwarding is switched on, and 1
+ * when it is switched off, whatever it was. A host that takes no redirects shall take none after
+ * us.
  *
  * Behind the value follow the names of those who need forwarding without a process that lives
  * (chnet setup), each after a newline. While there is one, the last user restores nothing. A name
@@ -48,6 +51,15 @@
 #define FILE_MAX 4096
 
 static const char forwarding_sysctl[] = "net/ipv4/ip_forward";
+static const char redirects_sysctl[] = "net/ipv4/conf/all/accept_redirects";
+
+/* The first byte of the file. */
+enum forwarding_was {
+	FORWARDING_UNKNOWN = 0,
+	FORWARDING_OFF = '0',	     /* off, redirects were taken */
+	FORWARDING_OFF_STRICT = 's', /* off, redirects were not */
+	FORWARDING_ON = '1',
+};
 
 struct forwarding {
 	int fd;	    /* of the state file, locked; -1 = none */
@@ -90,29 +102,36 @@ static int forwarding_lock(const struct forwarding *forwarding, int operation)
 	return open_file.st_dev == named_file.st_dev && open_file.st_ino == named_file.st_ino;
 }
 
-/* Reads the recorded value, '0' or '1'; 0 when there is none yet. */
+/* Reads what was recorded, an enum forwarding_was, or a negative errno. */
 static int forwarding_recorded(const struct forwarding *forwarding)
 {
 	char value = 0;
 
 	if (pread(forwarding->fd, &value, 1, 0) < 0)
 		return -errno;
-	return value == '0' || value == '1' ? value : 0;
+	if (value == FORWARDING_OFF || value == FORWARDING_OFF_STRICT || value == FORWARDING_ON)
+		return value;
+	return FORWARDING_UNKNOWN;
 }
 
-/* With the exclusive lock: records the sysctl's value unless one is recorded by now. */
+/* With the exclusive lock: records the present state unless one is recorded by now. */
 static int forwarding_record(const struct forwarding *forwarding)
 {
-	char value[16];
+	char value[16], redirects[16], was = FORWARDING_ON;
 	int r = forwarding_recorded(forwarding);
 
-	if (r != 0)
+	if (r != FORWARDING_UNKNOWN)
 		return r < 0 ? r : 0;
 	r = sysctl_read(forwarding_sysctl, value, sizeof(value));
 	if (r < 0)
 		return r;
+	if (value[0] == '0')
+		was = sysctl_read(redirects_sysctl, redirects, sizeof(redirects)) == 0 &&
+				      redirects[0] == '0'
+			      ? FORWARDING_OFF_STRICT
+			      : FORWARDING_OFF;
 	/* One byte is all or nothing. */
-	return pwrite(forwarding->fd, value[0] == '0' ? "0" : "1", 1, 0) < 0 ? -errno : 0;
+	return pwrite(forwarding->fd, &was, 1, 0) < 0 ? -errno : 0;
 }
 
 /*
@@ -133,7 +152,7 @@ static int forwarding_enter(struct forwarding *forwarding)
 	if (r <= 0)
 		return r;
 	r = forwarding_recorded(forwarding);
-	if (r != 0)
+	if (r != FORWARDING_UNKNOWN)
 		return r < 0 ? r : 1;
 	r = forwarding_lock(forwarding, LOCK_EX);
 	if (r <= 0)
@@ -155,21 +174,29 @@ static int forwarding_turn(const struct forwarding *forwarding, short type)
 	return 0;
 }
 
-/*
- * Writes '0' or '1' unless that is the value already (/proc/sys may be read-only). One at a time:
- * while the kernel waits for its own lock it takes the new value back and tries again, so that
- * somebody else could read a '1' that is not there yet.
- */
-static int forwarding_set(const struct forwarding *forwarding, char wanted)
+/* Writes "0" or "1" unless that is the value already (/proc/sys may be read-only). */
+static int write_when_other(const char *name, const char *wanted)
 {
 	char value[16];
+	int r = sysctl_read(name, value, sizeof(value));
+
+	return r == 0 && (value[0] == '0') != (wanted[0] == '0') ? sysctl_write(name, wanted) : r;
+}
+
+/*
+ * Makes the state that was, or FORWARDING_ON. One at a time: while the kernel waits for its own
+ * lock it takes the new value back and tries again, so that somebody else could read a '1' that is
+ * not there yet.
+ */
+static int forwarding_set(const struct forwarding *forwarding, enum forwarding_was wanted)
+{
 	int r = forwarding_turn(forwarding, F_WRLCK);
 
 	if (r < 0)
 		return r;
-	r = sysctl_read(forwarding_sysctl, value, sizeof(value));
-	if (r == 0 && (value[0] == '0') != (wanted == '0'))
-		r = sysctl_write(forwarding_sysctl, wanted == '0' ? "0" : "1");
+	r = write_when_other(forwarding_sysctl, wanted == FORWARDING_ON ? "1" : "0");
+	if (r == 0 && wanted == FORWARDING_OFF_STRICT)
+		r = write_when_other(redirects_sysctl, "0");
 	forwarding_turn(forwarding, F_UNLCK);
 	return r;
 }
@@ -286,7 +313,7 @@ int forwarding_hold(const char *run_directory, struct forwarding **ret_forwardin
 
 	if (r < 0)
 		return r;
-	r = forwarding_set(forwarding, '1');
+	r = forwarding_set(forwarding, FORWARDING_ON);
 	if (r < 0) {
 		forwarding_release(forwarding);
 		return r;
@@ -319,8 +346,8 @@ int forwarding_release(struct forwarding *forwarding)
 		r = 0; /* others still need it */
 	else if (r == 1 && !forwarding_kept(forwarding)) {
 		r = forwarding_recorded(forwarding);
-		if (r == '0')
-			r = forwarding_set(forwarding, '0');
+		if (r == FORWARDING_OFF || r == FORWARDING_OFF_STRICT)
+			r = forwarding_set(forwarding, (enum forwarding_was)r);
 		/* What could not be restored stays recorded, for the next one to try. */
 		if (r >= 0)
 			r = unlink(forwarding->path) < 0 ? -errno : 0;

@@ -356,6 +356,64 @@ def wait_gone(pids, limit_s=10):
 _KNOWN_FILES = {"/run/chnet", "/run/mount", str(SCRATCH), str(SCRATCH / "gibibyte")}
 
 
+# Settings of the kernel that somebody may change, below /proc/sys/net; without what it counts there.
+_SETTINGS = ("core", "ipv4", "ipv6/conf", "netfilter")
+_COUNTED = {"nf_conntrack_count"}
+
+
+def settings():
+    """{path below /proc/sys/net: value} of `host`."""
+    found = {}
+
+    def read(folder):
+        for entry in os.scandir(folder):
+            if entry.is_dir():
+                read(entry.path)
+            elif entry.name not in _COUNTED:
+                # Some can only be written.
+                with contextlib.suppress(OSError):
+                    handle = os.open(entry.path, os.O_RDONLY)
+                    try:
+                        found[entry.path] = os.read(handle, 4096)
+                    finally:
+                        os.close(handle)
+
+    with inside("host"):
+        for folder in _SETTINGS:
+            read(f"/proc/sys/net/{folder}")
+    return found
+
+
+def sockets():
+    """Sockets of `host` that wait for somebody (a connection that has ended is none)."""
+    found = []
+    with inside("host"):
+        tables = pathlib.Path("/proc/thread-self/net")
+        for kind in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6", "packet", "netlink", "unix"):
+            with contextlib.suppress(FileNotFoundError):
+                for line in (tables / kind).read_text(encoding="utf-8").splitlines()[1:]:
+                    found.append((kind, line.split()))
+    shown = {
+        "tcp": lambda words: words[1] if words[3] == "0A" else None,
+        "udp": lambda words: words[1],
+        "raw": lambda words: words[1],
+        "packet": lambda words: words[4],  # its interface's number
+        "netlink": lambda words: words[1] if words[2] != "0" else None,  # its family; not the kernel's
+        "unix": lambda words: words[7] if len(words) > 7 else None,
+    }
+    named = [(kind, shown[kind.rstrip("6")](words)) for kind, words in found]
+    return sorted(f"{kind} {name}" for kind, name in named if name)
+
+
+def _files():
+    """Where a program could leave some: the laboratory's /run and /dev/shm, where guests have
+    directories of their own."""
+    yield from pathlib.Path("/run").rglob("*")
+    for path in pathlib.Path("/dev/shm").iterdir():
+        if not path.is_dir():
+            yield path
+
+
 def host_state():
     """All that a program could leave behind in `host`, to compare before with after."""
     links = json.loads(run("ip", "-j", "link", namespace="host"))
@@ -367,14 +425,28 @@ def host_state():
                             if a["family"] == "inet"),
         "routes": sorted(run("ip", "route", namespace="host").splitlines()),
         "rules": run("nft", "list", "ruleset", namespace="host"),
+        "policy": sorted(run("ip", "rule", namespace="host").splitlines()),
         "forwarding": run("sysctl", "-n", "net.ipv4.ip_forward", namespace="host").strip(),
-        "files": sorted(path for path in map(str, pathlib.Path("/run").rglob("*"))
+        "settings": settings(),
+        "sockets": sockets(),
+        "files": sorted(path for path in map(str, _files())
                         if path not in _KNOWN_FILES and not path.startswith("/run/netns")),
-        "processes": sorted(words for _, words in processes().values() if "chnet" in words),
+        "processes": sorted(words for _, words in processes().values()
+                            if "chnet" in words or "vmm.py" in words),
     }
 
 
+# What goes with another thing that is not compared.
+_WITH = {"settings": "forwarding", "sockets": "processes"}
+
+
 def expect_same(before, after, but=()):
+    but = {*but, *(what for what, other in _WITH.items() if other in but)}
     for what, value in before.items():
-        if what not in but:
-            expect(after[what] == value, f"{what} changed:\n  {value!r}\n  {after[what]!r}")
+        if what in but or after[what] == value:
+            continue
+        now = after[what]
+        if isinstance(value, dict):
+            value, now = (dict(sorted(one.items() - other.items()))
+                          for one, other in ((value, now), (now, value)))
+        raise Failure(f"{what} changed:\n  {value!r}\n  {now!r}")

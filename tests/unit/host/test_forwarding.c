@@ -110,6 +110,43 @@ static void crash(void)
 	assert_true(WIFSIGNALED(status));
 }
 
+static void assert_redirects(const char *expected)
+{
+	char value[8];
+
+	assert_int_equal(
+		sysctl_read("net/ipv4/conf/all/accept_redirects", value, sizeof(value)), 0);
+	assert_string_equal(value, expected);
+}
+
+/* The kernel changes it with the other one; it is put back after a crash, too. */
+static void leaves_redirects_as_they_were(void **state)
+{
+	static const char *const values[] = {"0", "1"};
+	struct forwarding *forwarding;
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(sysctl_write("net/ipv4/conf/all/accept_redirects", values[i]), 0);
+		assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+		assert_redirects("0");
+		assert_int_equal(forwarding_release(forwarding), 0);
+		assert_redirects(values[i]);
+		crash();
+		assert_int_equal(forwarding_drop(DIRECTORY, NULL), 0);
+		assert_forwarding("0");
+		assert_redirects(values[i]);
+		assert_int_equal(files(), 0);
+	}
+	/* One who was killed between the two. */
+	crash();
+	namespace_run("for file in " DIRECTORY "/forwarding-*; do printf s >$file; done");
+	assert_int_equal(sysctl_write("net/ipv4/ip_forward", "0"), 0);
+	assert_redirects("1");
+	assert_int_equal(forwarding_drop(DIRECTORY, NULL), 0);
+	assert_redirects("0");
+	assert_int_equal(files(), 0);
+}
+
 /* The next start after a crash knows the true original value. */
 static void mends_a_crash(void **state)
 {
@@ -376,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup(has_a_limit, set_up),
 		cmocka_unit_test_setup(restores_what_it_changed, set_up),
 		cmocka_unit_test_setup(leaves_what_it_did_not_change, set_up),
+		cmocka_unit_test_setup(leaves_redirects_as_they_were, set_up),
 		cmocka_unit_test_setup(the_last_one_restores, set_up),
 		cmocka_unit_test_setup(mends_a_crash, set_up),
 		cmocka_unit_test_setup(mends_an_empty_file, set_up),
