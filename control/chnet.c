@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{"setup", cmd_setup, "set a network up once, for VMs of a user without rights"},
 	{"cleanup", cmd_cleanup, "take away what setup made, and what killed networks left"},
 	{"doctor", cmd_doctor, "what keeps a guest from its network, and what mends it"},
+	{"selftest", cmd_selftest, "whether the network of a VM works here, and how fast"},
 	{"status", cmd_status, "what a network is and how it does"},
 	{"ports", cmd_ports, "its ports, one guest each"},
 	{"port", cmd_port, "add | del: ports while it runs"},

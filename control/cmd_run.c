@@ -91,24 +91,6 @@ static int count_own(int argc, char *argv[])
 	return argc;
 }
 
-/* Finds the VMM. Returns 0, or an exit code after a line. */
-static int find_vmm(const char *wish, struct run *run)
-{
-	const char *variable = getenv("CHNET_VMM");
-	const char *name = wish ? wish : variable && variable[0] ? variable : "cloud-hypervisor";
-	int r = program_find(name, run->vmm, sizeof(run->vmm));
-
-	if (r == 0)
-		return 0;
-	if (r == -EACCES)
-		return command_fail("%s cannot be started as a program", name);
-	if (strchr(name, '/'))
-		return command_fail("%s: %s", name, strerror(-r));
-	return command_fail("%s is not in PATH: install it, or say where it is with --vmm PATH or "
-			    "CHNET_VMM",
-		name);
-}
-
 /* Prints what would be done. */
 static int print(struct run *run)
 {
@@ -122,18 +104,12 @@ static int print(struct run *run)
 	return r < 0 ? command_fail("%s", reason.text) : COMMAND_OK;
 }
 
-/* Runs the VM in the first way that can be had. Returns the exit code. */
+/* Runs the VM. Returns the exit code. */
 static int carry_out(struct run *run)
 {
 	struct run_reason reason = {""};
-	int status = 0, r = -ENOENT;
+	int status = 0, r = run_vm(run, &status, &reason);
 
-	if (run->mode != RUN_TAP)
-		r = run_vhost_user(run, &status, &reason);
-	if (r < 0 && r != -EINTR && r != -EINVAL && run->mode == RUN_AUTO)
-		fprintf(stderr, "chnet: TAP instead of vhost-user: %s\n", reason.text);
-	if (r < 0 && r != -EINTR && r != -EINVAL && run->mode != RUN_VHOST_USER)
-		r = run_tap(run, &status, &reason);
 	if (r == -EINTR || (r < 0 && run->supervise.stop_signal))
 		return 128 + run->supervise.stop_signal;
 	if (r < 0)
@@ -144,7 +120,8 @@ static int carry_out(struct run *run)
 int cmd_run(int argc, char *argv[])
 {
 	struct values values = {.name = "default"};
-	struct run run = {.mode = RUN_AUTO};
+	struct run run = {.mode = RUN_AUTO, .output_fd = -1, .beside = {.fd = -1}};
+	struct run_reason reason = {""};
 	char error[CLOUD_HYPERVISOR_ERROR_SIZE];
 	int own = count_own(argc, argv);
 	int code = usage_read(&usage, own, argv, &values, NULL);
@@ -175,9 +152,8 @@ int cmd_run(int argc, char *argv[])
 		.forward_count = values.forwards.count,
 		.request = &run.request,
 	};
-	code = find_vmm(values.vmm, &run);
-	if (code)
-		return code;
+	if (run_find_vmm(values.vmm, &run, &reason) < 0)
+		return command_fail("%s", reason.text);
 	if (values.dry_run)
 		return print(&run);
 	int r = supervise_init(&run.supervise);

@@ -45,6 +45,7 @@ int cmd_ports(int argc, char *argv[]);
 int cmd_cleanup(int argc, char *argv[]);
 int cmd_doctor(int argc, char *argv[]);
 int cmd_run(int argc, char *argv[]);
+int cmd_selftest(int argc, char *argv[]);
 int cmd_setup(int argc, char *argv[]);
 int cmd_status(int argc, char *argv[]);
 int cmd_version(int argc, char *argv[]);

@@ -155,8 +155,10 @@ int run_vhost_user(struct run *run, int *ret_status, struct run_reason *reason)
 	const struct supervise_work work = {
 		.keep_fds = &network.users_fd,
 		.keep_count = network.users_fd >= 0,
-		.watch_errors = run->mode == RUN_AUTO,
-		.event_fd = -1,
+		.watch_errors = run->mode == RUN_AUTO || run->quiet,
+		.quiet = run->quiet,
+		.output_fd = run->output_fd,
+		.events = {run->beside, {.fd = -1}},
 	};
 	r = run_vmm(run, &line, &work, &status, reason);
 	vhost_network_leave(&network);
@@ -210,13 +212,51 @@ int run_tap(struct run *run, int *ret_status, struct run_reason *reason)
 	const struct supervise_work work = {
 		.keep_fds = &network.record_fd,
 		.keep_count = network.record_fd >= 0,
-		.event_fd = network.host ? host_watch_fd(network.host) : -1,
-		.on_event = on_host_change,
-		.context = network.host,
+		.watch_errors = run->quiet,
+		.quiet = run->quiet,
+		.output_fd = run->output_fd,
+		.events = {run->beside, {.fd = network.host ? host_watch_fd(network.host) : -1,
+						.on_event = on_host_change,
+						.context = network.host}},
 	};
 	r = run_vmm(run, &line, &work, ret_status, reason);
 	tap_network_close(&network);
 	arguments_fini(&line);
 	plan_fini(&plan);
+	return r;
+}
+
+int run_vm(struct run *run, int *ret_status, struct run_reason *reason)
+{
+	int r = -ENOENT;
+
+	run->taken = RUN_VHOST_USER;
+	if (run->mode != RUN_TAP)
+		r = run_vhost_user(run, ret_status, reason);
+	if (r == 0 || r == -EINTR || (r == -EINVAL && run->mode != RUN_TAP) ||
+		run->mode == RUN_VHOST_USER)
+		return r;
+	if (run->mode == RUN_AUTO)
+		fprintf(stderr, "chnet: TAP instead of vhost-user: %s\n", reason->text);
+	run->taken = RUN_TAP;
+	return run_tap(run, ret_status, reason);
+}
+
+int run_find_vmm(const char *wish, struct run *run, struct run_reason *reason)
+{
+	const char *variable = getenv("CHNET_VMM");
+	const char *name = wish ? wish : variable && variable[0] ? variable : "cloud-hypervisor";
+	int r = program_find(name, run->vmm, sizeof(run->vmm));
+
+	if (r == -EACCES)
+		snprintf(reason->text, sizeof(reason->text),
+			"%.300s cannot be started as a program", name);
+	else if (r < 0 && strchr(name, '/'))
+		snprintf(reason->text, sizeof(reason->text), "%.300s: %s", name, strerror(-r));
+	else if (r < 0)
+		snprintf(reason->text, sizeof(reason->text),
+			"%.300s is not in PATH: install it, or say where it is with --vmm PATH or "
+			"CHNET_VMM",
+			name);
 	return r;
 }

@@ -23,6 +23,10 @@ struct run {
 	int argc;				 /* its arguments, as the user wrote them */
 	char **argv;
 	struct supervise supervise;
+	int output_fd;		       /* the VMM's standard output; -1: ours */
+	bool quiet;		       /* what the VMM complains of is kept, and not shown */
+	struct supervise_event beside; /* what is to be done while it runs; fd -1: nothing */
+	enum run_mode taken;	       /* set by run_vm(): which way it went */
 };
 
 /* Why something could not be had, one line. */
@@ -39,6 +43,18 @@ int run_vhost_user(struct run *run, int *ret_status, struct run_reason *reason);
 
 /* Runs the VM on a TAP. As above. */
 int run_tap(struct run *run, int *ret_status, struct run_reason *reason);
+
+/*
+ * Runs the VM in the first way that run->mode allows and that can be had; a line on standard error
+ * says when that is a TAP although nobody asked for it. As above.
+ */
+int run_vm(struct run *run, int *ret_status, struct run_reason *reason);
+
+/*
+ * Finds the VMM: `wish`, CHNET_VMM, or cloud-hypervisor in PATH. Returns 0 with run->vmm, or a
+ * negative errno with the reason.
+ */
+int run_find_vmm(const char *wish, struct run *run, struct run_reason *reason);
 
 /*
  * Whether vhost-user can be had as far as one can tell without starting anything; the reason if

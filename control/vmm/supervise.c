@@ -124,7 +124,8 @@ static void become(const struct arguments *arguments, const struct supervise_wor
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	for (size_t i = 0; i < work->keep_count; i++)
 		fcntl(work->keep_fds[i], F_SETFD, 0);
-	if (error_fd < 0 || dup2(error_fd, STDERR_FILENO) >= 0)
+	if ((error_fd < 0 || dup2(error_fd, STDERR_FILENO) >= 0) &&
+		(work->output_fd < 0 || dup2(work->output_fd, STDOUT_FILENO) >= 0))
 		execvp(arguments->words[0], arguments->words);
 	int error = errno;
 	ssize_t written = write(report_fd, &error, sizeof(error));
@@ -173,8 +174,11 @@ fail:
 	return -error;
 }
 
-/* Copies what the VMM says to our standard error, and keeps the end of it. False at its end. */
-static bool pass_errors(struct supervise *supervise, int fd)
+/*
+ * Copies what the VMM says to our standard error, unless `quiet`, and keeps the end of it. False at
+ * its end.
+ */
+static bool pass_errors(struct supervise *supervise, int fd, bool quiet)
 {
 	char text[SUPERVISE_TAIL_SIZE / 2];
 	ssize_t length = read(fd, text, sizeof(text));
@@ -182,7 +186,7 @@ static bool pass_errors(struct supervise *supervise, int fd)
 
 	if (length <= 0)
 		return length < 0 && (errno == EINTR || errno == EAGAIN);
-	for (ssize_t done = 0; done < length;) {
+	for (ssize_t done = quiet ? length : 0; done < length;) {
 		ssize_t written = write(STDERR_FILENO, text + done, (size_t)(length - done));
 
 		if (written < 0 && errno != EINTR)
@@ -208,17 +212,19 @@ static int watch(
 	int status = 0;
 
 	while (waitpid(pid, &status, WNOHANG) != pid) {
-		struct pollfd events[] = {
+		struct pollfd events[2 + SUPERVISE_EVENTS] = {
 			{.fd = supervise->signal_fd, .events = POLLIN},
-			{.fd = work->event_fd, .events = POLLIN},
 			{.fd = error_fd, .events = POLLIN},
 		};
 
-		if (poll(events, 3, -1) < 0)
+		for (int i = 0; i < SUPERVISE_EVENTS; i++)
+			events[2 + i] = (struct pollfd){.fd = work->events[i].fd, .events = POLLIN};
+		if (poll(events, 2 + SUPERVISE_EVENTS, -1) < 0)
 			continue; /* EINTR by a debugger */
-		if (events[1].revents)
-			work->on_event(work->context);
-		if (events[2].revents && !pass_errors(supervise, error_fd)) {
+		for (int i = 0; i < SUPERVISE_EVENTS; i++)
+			if (events[2 + i].revents)
+				work->events[i].on_event(work->events[i].context);
+		if (events[1].revents && !pass_errors(supervise, error_fd, work->quiet)) {
 			close(error_fd);
 			error_fd = -1;
 		}
@@ -230,7 +236,7 @@ static int watch(
 		fcntl(error_fd, F_SETFL, O_NONBLOCK);
 		do
 			errno = 0;
-		while (pass_errors(supervise, error_fd) && errno != EAGAIN);
+		while (pass_errors(supervise, error_fd, work->quiet) && errno != EAGAIN);
 		close(error_fd);
 	}
 	return status;
@@ -247,10 +253,18 @@ int supervise_run(struct supervise *supervise, const struct arguments *arguments
 	int r = start(arguments, work, &pid, &error_fd);
 	if (r < 0)
 		return r;
+	supervise->pid = pid;
 	status = watch(supervise, work, pid, error_fd);
+	supervise->pid = 0;
 	if (supervise->terminal)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &supervise->settings);
 	return status;
+}
+
+void supervise_signal(const struct supervise *supervise, int number)
+{
+	if (supervise->pid > 0)
+		kill(supervise->pid, number);
 }
 
 int supervise_exit_code(int status)

@@ -19,20 +19,30 @@ struct supervise {
 	int signal_fd;			/* signalfd of what we pass on, and of SIGCHLD; -1: none */
 	bool terminal;			/* standard input is one, and these are its settings: */
 	struct termios settings;	/* put back when the VMM has ended */
+	pid_t pid;			/* the VMM while it runs; 0: none */
 	int stop_signal;		/* the last signal that asked us to end; 0: none */
 	char tail[SUPERVISE_TAIL_SIZE]; /* the end of the VMM's standard error, terminated; empty
 					 * unless it was watched */
 	size_t tail_length;		/* bytes */
 };
 
+/* Something that may happen beside the VMM. */
+struct supervise_event {
+	int fd; /* when it becomes readable, on_event is called; -1: none */
+	void (*on_event)(void *context);
+	void *context;
+};
+
+#define SUPERVISE_EVENTS 2
+
 /* What is to be done beside the VMM. */
 struct supervise_work {
 	const int *keep_fds; /* descriptors that the VMM holds open, too; none is closed on exec */
 	size_t keep_count;
 	bool watch_errors; /* keep the end of standard error, which passes through us then */
-	int event_fd;	   /* when it becomes readable, on_event is called; -1: none */
-	void (*on_event)(void *context);
-	void *context;
+	bool quiet;	   /* and do not pass it on */
+	int output_fd;	   /* its standard output; -1: ours */
+	struct supervise_event events[SUPERVISE_EVENTS];
 };
 
 /*
@@ -57,6 +67,9 @@ int supervise_wait(struct supervise *supervise, int fd, int limit_ms);
  */
 int supervise_run(struct supervise *supervise, const struct arguments *arguments,
 	const struct supervise_work *work);
+
+/* Sends the VMM a signal, when one runs. */
+void supervise_signal(const struct supervise *supervise, int number);
 
 /* The exit code that stands for a wait status: its own, or 128 and the signal. */
 int supervise_exit_code(int status);
