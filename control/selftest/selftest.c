@@ -27,13 +27,14 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "backend/lease_file.h"
+#include "control/host/run_path.h"
 #include "control/selftest/probe_server.h"
 
 #define NETWORK "selftest"
 #define TAP "chnet-selftest"
 #define GATEWAY "198.19.254.1"
 #define PREFIX_LENGTH "24"
-#define DEVICE "mac=52:54:00:73:65:6c"
 
 /* The longest that the probe may say nothing: its longest check, on a machine that emulates. */
 #define SILENCE_S 30
@@ -179,7 +180,7 @@ static int run_probe(struct selftest *selftest, struct run_reason *reason)
 	struct run *run = selftest->run;
 	char path[PLAN_PATH_SIZE], line[192];
 	char *arguments[] = {"--kernel", path, "--cmdline", line, "--cpus", "boot=1", "--memory",
-		"size=64M", "--serial", "tty", "--console", "off", "--net", DEVICE};
+		"size=64M", "--serial", "tty", "--console", "off"};
 	int r = find_probe(path, reason);
 
 	if (r < 0)
@@ -209,6 +210,17 @@ static int run_probe(struct selftest *selftest, struct run_reason *reason)
 	run->argc = 0;
 	run->argv = NULL;
 	return r;
+}
+
+/* Nobody will come back to that network for the address that he had. */
+static void remove_leases(void)
+{
+	char directory[PLAN_PATH_SIZE], path[PLAN_PATH_SIZE + 32], unused[PLAN_ERROR_SIZE];
+
+	if (run_path(directory, sizeof(directory), unused, sizeof(unused)) < 0)
+		return;
+	snprintf(path, sizeof(path), "%s/" NETWORK LEASE_FILE_SUFFIX, directory);
+	unlink(path);
 }
 
 int selftest_run(struct run *run, struct selftest_outcome *ret_outcome, struct run_reason *reason)
@@ -242,5 +254,6 @@ int selftest_run(struct run *run, struct selftest_outcome *ret_outcome, struct r
 			probe_report_demand(&ret_outcome->report, "DHCP gives an address");
 	}
 	close_all(&selftest);
+	remove_leases();
 	return r;
 }

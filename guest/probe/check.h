@@ -20,6 +20,7 @@ bool check_rings(struct probe *probe);
 
 bool check_dhcp(struct probe *probe);
 bool check_arp(struct probe *probe);
+bool check_interrupt(struct probe *probe);
 bool check_ping(struct probe *probe);
 bool check_udp(struct probe *probe);
 bool check_download(struct probe *probe);

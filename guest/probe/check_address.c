@@ -7,6 +7,7 @@
 #include "guest/probe/clock.h"
 #include "guest/probe/dhcp.h"
 #include "guest/probe/echo.h"
+#include "guest/probe/msix.h"
 #include "guest/probe/number.h"
 #include "guest/probe/tap_output.h"
 #include "guest/probe/udp.h"
@@ -160,6 +161,44 @@ bool check_arp(struct probe *probe)
 	if (net->gateway_known)
 		text_mac(&detail, net->station.gateway_mac);
 	tap_output_result(net->gateway_known, name, &detail);
+	return true;
+}
+
+/* Waits for the interrupt of an answer that is here already. */
+static bool wait_interrupt(uint32_t limit_us)
+{
+	uint64_t start = clock_us();
+
+	while (!msix_is_pending())
+		if (clock_us() - start > limit_us)
+			return false;
+	return true;
+}
+
+bool check_interrupt(struct probe *probe)
+{
+	static const char name[] = "an answer comes with an interrupt";
+	struct net *net = &probe->net;
+	struct text detail;
+	bool good;
+
+	if (!net->device.interrupts) {
+		tap_output_skip(name, "the device or the processor has no MSI-X");
+		return true;
+	}
+	if (!check_can(probe, name, false))
+		return true;
+	ring_want_interrupts(&net->device.rx, true);
+	net->gateway_known = false;
+	net_ask_gateway(net);
+	good = net_wait(net, &net->gateway_known, TRY_US) && wait_interrupt(TRY_US);
+	ring_want_interrupts(&net->device.rx, false);
+	text_clear(&detail);
+	text_add(&detail, good		       ? "by MSI-X"
+			  : net->gateway_known ? "the answer came without"
+					       : "no answer came");
+	net->gateway_known = true;
+	tap_output_result(good, name, &detail);
 	return true;
 }
 

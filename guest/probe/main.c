@@ -22,6 +22,7 @@ static bool (*const checks[])(struct probe *) = {
 	check_rings,
 	check_dhcp,
 	check_arp,
+	check_interrupt,
 	check_ping,
 	check_udp,
 	check_download,

@@ -45,6 +45,12 @@ bool ring_wants_kick(const struct ring *ring)
 	return !(__atomic_load_n(&ring->memory->used.flags, __ATOMIC_RELAXED) & USED_NO_NOTIFY);
 }
 
+void ring_want_interrupts(struct ring *ring, bool wanted)
+{
+	__atomic_store_n(&ring->memory->available.flags, wanted ? 0 : AVAILABLE_NO_INTERRUPT,
+		__ATOMIC_SEQ_CST);
+}
+
 int ring_take(struct ring *ring, uint16_t *ret_number, uint32_t *ret_length)
 {
 	struct ring_used_element element;

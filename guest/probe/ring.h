@@ -62,6 +62,9 @@ void ring_post(
 /* Whether the device wants to be told of what was posted. */
 bool ring_wants_kick(const struct ring *ring);
 
+/* Whether the device is to interrupt when buffers come back; it is not, at first. */
+void ring_want_interrupts(struct ring *ring, bool wanted);
+
 /*
  * Takes the next buffer that came back. Returns 1 with its number and what the device wrote, bytes;
  * 0 when none did; -EBADMSG when the device named a buffer that it did not have, or wrote more than

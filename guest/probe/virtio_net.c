@@ -47,7 +47,10 @@ static void kick(struct virtio_net *net, uint16_t ring)
 
 int virtio_net_start(struct virtio_net *net)
 {
-	int r = virtio_pci_add_ring(&net->pci, VIRTIO_NET_RING_RX, &net->rx, &rx_memory);
+	int r;
+
+	net->interrupts = virtio_pci_use_interrupt(&net->pci, VIRTIO_NET_RING_RX) == 0;
+	r = virtio_pci_add_ring(&net->pci, VIRTIO_NET_RING_RX, &net->rx, &rx_memory);
 
 	if (r == 0)
 		r = virtio_pci_add_ring(&net->pci, VIRTIO_NET_RING_TX, &net->tx, &tx_memory);

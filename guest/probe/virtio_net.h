@@ -58,9 +58,10 @@ struct virtio_net {
 	uint32_t sent;	    /* frames */
 	uint32_t completed; /* of those, frames that the device has taken */
 	uint32_t kicks;
-	uint16_t held; /* number of the receive buffer that the caller looks at */
-	bool sent_new; /* transmit buffers were posted since the last kick */
-	bool gave_new; /* receive buffers likewise */
+	uint16_t held;	 /* number of the receive buffer that the caller looks at */
+	bool interrupts; /* the receive ring has one */
+	bool sent_new;	 /* transmit buffers were posted since the last kick */
+	bool gave_new;	 /* receive buffers likewise */
 };
 
 /* Negotiates. 0; -ETIMEDOUT: no reset; -EOPNOTSUPP: it does not offer or want what we must have. */

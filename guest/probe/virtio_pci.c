@@ -30,6 +30,7 @@
 #define COMMON_STATUS 0x14
 #define COMMON_QUEUE_SELECT 0x16
 #define COMMON_QUEUE_SIZE 0x18
+#define COMMON_QUEUE_VECTOR 0x1a
 #define COMMON_QUEUE_ENABLE 0x1c
 #define COMMON_QUEUE_NOTIFY 0x1e
 #define COMMON_QUEUE_TABLE 0x20
@@ -218,6 +219,22 @@ int virtio_pci_add_ring(
 		(uint16_t)registers_read(&device->common, COMMON_QUEUE_NOTIFY, 2);
 	registers_write(&device->common, COMMON_QUEUE_ENABLE, 2, 1);
 	return 0;
+}
+
+int virtio_pci_use_interrupt(struct virtio_pci *device, uint16_t number)
+{
+	int r = msix_open(&device->function, device->common.window, &device->msix);
+
+	if (r < 0)
+		return r;
+	if (device->common.way == REGISTERS_PAGED)
+		r = registers_page(&device->msix.table);
+	if (r < 0)
+		return r;
+	msix_enable(&device->msix);
+	registers_write(&device->common, COMMON_QUEUE_SELECT, 2, number);
+	registers_write(&device->common, COMMON_QUEUE_VECTOR, 2, MSIX_ENTRY);
+	return registers_read(&device->common, COMMON_QUEUE_VECTOR, 2) == MSIX_ENTRY ? 0 : -EIO;
 }
 
 void virtio_pci_kick(const struct virtio_pci *device, uint16_t number)

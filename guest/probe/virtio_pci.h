@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest/probe/msix.h"
 #include "guest/probe/pci.h"
 #include "guest/probe/registers.h"
 #include "guest/probe/ring.h"
@@ -26,6 +27,7 @@ struct virtio_pci {
 	struct registers common;  /* virtio 1.2, 4.1.4.3 */
 	struct registers notify;  /* 4.1.4.4 */
 	struct registers config;  /* 4.1.4.6 */
+	struct msix msix;	  /* capability 0: there are no interrupts */
 	uint32_t notify_multiple; /* bytes between notification registers */
 	/* of each ring, which register that is */
 	uint16_t notify_numbers[VIRTIO_PCI_RINGS];
@@ -56,6 +58,12 @@ int virtio_pci_accept(const struct virtio_pci *device, uint64_t features);
  */
 int virtio_pci_add_ring(
 	struct virtio_pci *device, uint16_t number, struct ring *ring, struct ring_memory *memory);
+
+/*
+ * Lets the device interrupt for ring `number`, from the time that the ring is added. Returns 0, or
+ * a negative errno when it cannot: then it is polled alone.
+ */
+int virtio_pci_use_interrupt(struct virtio_pci *device, uint16_t number);
 
 void virtio_pci_add_status(const struct virtio_pci *device, uint8_t bits);
 

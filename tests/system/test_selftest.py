@@ -56,10 +56,10 @@ def vhost_user():
     before = _host_state()
     found = _selftest("--vhost-user")
     _expect(found, 0)
-    _expect_whole(found[1])
+    _expect_whole(found[1], skipped=[probe.INTERRUPT])
     words = vmm_arguments()
     lab.expect("--serial" in words and any("vhost_user=true" in word for word in words), f"{words}")
-    lab.expect(len(found[1].splitlines()) <= 14, found[1])
+    lab.expect(len(found[1].splitlines()) <= 15, found[1])
     lab.expect_same(before, _host_state())
     return found[1].splitlines()[-1]
 
@@ -82,7 +82,8 @@ def beside():
     answer = json.loads(text)
     lab.expect(code == 0 and answer["works"] and answer["mode"] == "vhost-user", text + error)
     lab.expect([check["name"] for check in answer["checks"]] == probe.EVERY, text)
-    lab.expect({check["result"] for check in answer["checks"]} == {"good"}, text)
+    lab.expect([check["name"] for check in answer["checks"] if check["result"] != "good"] ==
+               [probe.INTERRUPT], text)
     lab.expect(GATEWAY in answer["checks"][5]["found"], text)
     lab.expect(sorted(answer["values"]) == ["download_mbit_s", "ping_us", "udp_us",
                                             "upload_mbit_s"], text)

@@ -83,6 +83,15 @@ static void test_a_kick_is_left_out_when_the_device_says_so(void **state)
 	assert_false(ring_wants_kick(&ring));
 }
 
+static void test_interrupts_are_wanted_when_said(void **state)
+{
+	assert_int_equal(memory.available.flags, 1);
+	ring_want_interrupts(&ring, true);
+	assert_int_equal(memory.available.flags, 0);
+	ring_want_interrupts(&ring, false);
+	assert_int_equal(memory.available.flags, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -90,6 +99,7 @@ int main(void)
 		cmocka_unit_test_setup(test_buffers_come_back_past_the_wrap_of_indices, setup),
 		cmocka_unit_test_setup(test_a_device_that_lies_is_found, setup),
 		cmocka_unit_test_setup(test_a_kick_is_left_out_when_the_device_says_so, setup),
+		cmocka_unit_test_setup(test_interrupts_are_wanted_when_said, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
