@@ -93,6 +93,13 @@ class Backend:
     workers = re.compile("worker")
     # Does it take a whole processor even when there is nothing to do?
     polls = False
+    # Ended by this: some take seconds to tidy up what their namespaces tidy up anyway.
+    end_signal = signal.SIGTERM
+    # More arguments for the generator.
+    generator = ()
+    # Kinds of frames that it cannot carry, with the reason; and that take more arguments.
+    lacks = {}
+    needs = {}
 
     def __init__(self, setup, directory):
         self.setup = setup
@@ -109,6 +116,17 @@ class Backend:
 
     def sockets(self):
         return [os.path.join(self.directory, name) for name in ("a", "b")]
+
+    def before(self):
+        """Is about to be measured; what it returns is for after()."""
+        return None
+
+    def after(self, before, workload, answer):
+        """Was measured: may add to the generator's answer, or object to it."""
+
+    def generator_command(self, command):
+        """The generator's command, where it must run."""
+        return command
 
     def pids(self):
         return [self.process.pid] + children(self.process.pid)
@@ -163,7 +181,7 @@ class Backend:
         if not self.process or self.process.poll() is not None:
             return
         self.resume()
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(self.end_signal)
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
@@ -184,12 +202,15 @@ class Chnet(Backend):
     def program(self):
         return self.setup.chnet
 
-    def spawn_with(self, ready_fd, extra=()):
+    def command(self, ready_fd):
         command = [self.program(), "--uplink", "none", "--ready-fd", str(ready_fd),
-                   "--name", f"bench-{os.getpid()}-{self.name}"]
+                   "--name", f"bench-{os.path.basename(self.directory)}"]
         for path in self.sockets():
             command += ["--socket", path]
-        self.spawn(command + list(extra), pass_fds=[ready_fd], stdin=subprocess.DEVNULL)
+        return command
+
+    def spawn_with(self, ready_fd):
+        self.spawn(self.command(ready_fd), pass_fds=[ready_fd], stdin=subprocess.DEVNULL)
 
     def start(self):
         ours, theirs = os.pipe()
@@ -225,25 +246,33 @@ class Testpmd(Backend):
     name = "testpmd"
     about = "DPDK testpmd, --forward-mode=io between two net_vhost ports: two copies"
     polls = True
+    end_signal = signal.SIGKILL
 
     @classmethod
     def check(cls, setup):
         if not shutil.which("dpdk-testpmd"):
             raise Unusable("dpdk-testpmd is not installed (package dpdk-dev)")
 
+    def devices(self):
+        # The offloads are offered as chnet offers them, and a frame's way through io mode keeps
+        # them only with the older meaning of the mbuf's flags.
+        return [f"net_vhost{index},iface={path},queues=1,tso=1,legacy-ol-flags=1"
+                for index, path in enumerate(self.sockets())]
+
+    def inside(self, *command):
+        """The command, where this back end runs."""
+        return list(command)
+
     def start(self):
         processors = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
-        command = ["stdbuf", "-oL", "dpdk-testpmd", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
-                   "--no-shconf", "--iova-mode=va",
+        command = ["stdbuf", "-oL", "dpdk-testpmd", "--no-huge", "-m", "512", "--no-pci",
+                   "--no-telemetry", "--no-shconf", "--iova-mode=va",
                    "--lcores", f"0@({processors}),1@{self.setup.backend_cpu}"]
-        for index, path in enumerate(self.sockets()):
-            # The offloads are offered as chnet offers them, and a frame's way through io mode
-            # keeps them only with the older meaning of the mbuf's flags.
-            command += ["--vdev",
-                        f"net_vhost{index},iface={path},queues=1,tso=1,legacy-ol-flags=1"]
+        for device in self.devices():
+            command += ["--vdev", device]
         command += ["--", "--forward-mode=io", "--nb-cores=1", "--auto-start",
-                    "--no-lsc-interrupt"] + MBUFS + self.setup.testpmd
-        self.spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                    "--no-lsc-interrupt", "--disable-link-check"] + MBUFS + self.setup.testpmd
+        self.spawn(self.inside(*command), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         deadline = time.monotonic() + START_SECONDS
         seen = b""
         while b"Press enter to exit" not in seen:
@@ -259,8 +288,6 @@ class Testpmd(Backend):
 
 class Bare(Backend):
     """No back end: a thread of the generator that takes its place (bench/bare_device.h)."""
-
-    generator = ()
 
     def start(self):
         self.started_ns = self.ready_ns = time.monotonic_ns()
@@ -288,6 +315,3 @@ class BareDrop(Bare):
     name = "limit-generator"
     about = "limit: the generator against a bare loop that copies nothing"
     generator = ("--bare", "drop")
-
-
-ALL = [Testpmd, Against, Chnet, BareCopy, BareDrop]

@@ -4,36 +4,15 @@
 #include <sched.h>
 #include <string.h>
 
+#include "bench/bare_ring.h"
+#include "bench/bare_tap.h"
+
 /* Frames moved before both sides are told. */
 #define BURST 32
 
-static inline uint8_t *host(const struct virtqueue *queue, uint64_t guest)
-{
-	const struct guest_ram_region *region = &queue->ram->regions[0];
-	return region->host + (guest - region->guest);
-}
-
-/* The descriptors of a chain, in the ring or in an indirect table. */
-struct chain {
-	const struct vring_desc *table;
-	struct vring_desc at;
-	uint32_t used; /* bytes of `at` that were taken */
-};
-
-static inline void open_chain(const struct virtqueue *queue, uint16_t head, struct chain *chain)
-{
-	chain->table = queue->desc;
-	chain->at = queue->desc[head];
-	chain->used = 0;
-	if (chain->at.flags & VRING_DESC_F_INDIRECT) {
-		chain->table = (const struct vring_desc *)(const void *)host(queue, chain->at.addr);
-		chain->at = chain->table[0];
-	}
-}
-
 /* Fills one receive buffer from the chain. Returns the bytes; *ret_more: the chain has more. */
-static uint32_t fill(const struct virtqueue *from, struct chain *chain, const struct virtqueue *to,
-	uint16_t head, bool copy, bool *ret_more)
+static uint32_t fill(const struct virtqueue *from, struct bare_chain *chain,
+	const struct virtqueue *to, uint16_t head, bool copy, bool *ret_more)
 {
 	const struct vring_desc *room = &to->desc[head];
 	uint32_t done = 0;
@@ -42,8 +21,8 @@ static uint32_t fill(const struct virtqueue *from, struct chain *chain, const st
 		uint32_t left = chain->at.len - chain->used;
 		uint32_t part = left < room->len - done ? left : room->len - done;
 		if (copy)
-			memcpy(host(to, room->addr) + done,
-				host(from, chain->at.addr) + chain->used, part);
+			memcpy(bare_host(to, room->addr) + done,
+				bare_host(from, chain->at.addr) + chain->used, part);
 		done += part;
 		chain->used += part;
 		if (chain->used < chain->at.len)
@@ -56,43 +35,31 @@ static uint32_t fill(const struct virtqueue *from, struct chain *chain, const st
 	return done;
 }
 
-/* How far each side of one direction has come; free-running indices. */
-struct progress {
-	uint16_t tx; /* frames taken out of the transmit ring */
-	uint16_t rx; /* buffers filled in the receive ring */
-};
-
-static void use(const struct virtqueue *queue, uint16_t index, uint16_t head, uint32_t length)
-{
-	queue->used->ring[index & (queue->options.size - 1)] =
-		(struct vring_used_elem){.id = head, .len = length};
-}
-
 /* Moves one frame; false when there are too few buffers (none was then used). */
 static bool move(const struct virtqueue *from, const struct virtqueue *to,
-	struct progress *progress, bool copy)
+	struct bare_progress *progress, bool copy)
 {
 	uint16_t posted = __atomic_load_n(&to->avail->idx, __ATOMIC_ACQUIRE);
-	uint16_t head = from->avail->ring[progress->tx & (from->options.size - 1)];
+	uint16_t head = bare_head(from, progress->tx);
 	uint16_t rx = progress->rx;
-	struct chain chain;
+	struct bare_chain chain;
 	bool more = true;
 
-	open_chain(from, head, &chain);
+	bare_open_chain(from, head, &chain);
 	while (more) {
 		if (rx == posted)
 			return false;
-		uint16_t buffer = to->avail->ring[rx & (to->options.size - 1)];
+		uint16_t buffer = bare_head(to, rx);
 		uint32_t length = fill(from, &chain, to, buffer, copy, &more);
-		use(to, rx++, buffer, length);
+		bare_use(to, rx++, buffer, length);
 	}
 	progress->rx = rx;
-	use(from, progress->tx++, head, 0);
+	bare_use(from, progress->tx++, head, 0);
 	return true;
 }
 
 static void switch_burst(const struct virtqueue *from, const struct virtqueue *to,
-	struct progress *progress, bool copy)
+	struct bare_progress *progress, bool copy)
 {
 	uint16_t ready = __atomic_load_n(&from->avail->idx, __ATOMIC_ACQUIRE);
 	unsigned int moved = 0;
@@ -104,16 +71,28 @@ static void switch_burst(const struct virtqueue *from, const struct virtqueue *t
 	__atomic_store_n(&from->used->idx, progress->tx, __ATOMIC_RELEASE);
 }
 
+/* One turn over one station. */
+static void turn(struct bare_device *device, unsigned int index, struct bare_progress *progress)
+{
+	const struct virtqueue *own = device->stations[index].frontend.driver.queues;
+	if (device->tap_fd < 0) {
+		const struct virtqueue *other = device->stations[index ^ 1u].frontend.driver.queues;
+		switch_burst(&own[DRIVER_TX], &other[DRIVER_RX], progress, device->copy);
+		return;
+	}
+	int error = bare_tap_turn(device->tap_fd, &own[DRIVER_TX], &own[DRIVER_RX], progress);
+	if (error)
+		device->error = error;
+}
+
 static void *run(void *argument)
 {
 	struct bare_device *device = argument;
-	struct progress progress[STATIONS_MAX] = {0};
+	struct bare_progress progress[STATIONS_MAX] = {0};
 
 	while (!atomic_load_explicit(&device->stop, memory_order_relaxed)) {
 		for (unsigned int i = 0; i < device->count; i++)
-			switch_burst(&device->stations[i].frontend.driver.queues[DRIVER_TX],
-				&device->stations[i ^ 1u].frontend.driver.queues[DRIVER_RX],
-				&progress[i], device->copy);
+			turn(device, i, &progress[i]);
 	}
 	return NULL;
 }
@@ -133,8 +112,9 @@ int bare_device_start(struct bare_device *device)
 	return -error;
 }
 
-void bare_device_stop(struct bare_device *device)
+int bare_device_stop(struct bare_device *device)
 {
 	atomic_store(&device->stop, true);
 	pthread_join(device->thread, NULL);
+	return device->error;
 }

@@ -19,12 +19,14 @@ struct bare_device {
 	struct station *stations; /* not owned */
 	unsigned int count;	  /* of stations, even */
 	bool copy;		  /* move the bytes too */
+	int tap_fd;		  /* frames go into this TAP and come from it (bare_tap.h); -1 */
 	int cpu;		  /* to run on */
+	int error;		  /* the thread's: the last that the TAP gave, negative errno */
 	atomic_bool stop;
 	pthread_t thread;
 };
 
 /* Starts the thread. 0 or negative errno. */
 int bare_device_start(struct bare_device *device);
-/* Stops it and waits for its end. */
-void bare_device_stop(struct bare_device *device);
+/* Stops it and waits for its end. 0, or what went wrong meanwhile. */
+int bare_device_stop(struct bare_device *device);

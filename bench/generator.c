@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "bench/bare_device.h"
+#include "bench/bare_tap.h"
+#include "bench/counter.h"
 #include "bench/generator_options.h"
 #include "bench/latency.h"
 #include "bench/rate.h"
@@ -23,8 +25,11 @@
 /* An announcement that did not arrive is sent again, until the path is there. */
 #define ANNOUNCE_NS 1000000u
 #define PATH_NS UINT64_C(10000000000)
+/* Of a frame that loads the path while others are timed. */
+#define LOAD_BYTES 1514
 
 static struct station stations[STATIONS_MAX];
+static struct counter counter = {-1, -1};
 
 static int fail(const char *what, int error)
 {
@@ -102,17 +107,22 @@ static int run_rate(const struct generator_options *options, double ticks_per_ns
 		.ns = (uint64_t)(options->seconds * 1e9),
 		.pace = options->pace,
 		.both = options->both,
+		.counter = options->count ? &counter : NULL,
+		.workload = &options->workload,
 		.ticks_per_ns = ticks_per_ns,
 	};
 	struct rate rate;
-	rate_run(stations, options->stations, &how, &rate);
+	int error = rate_run(stations, options->stations, &how, &rate);
+	if (error)
+		return fail("cannot count what leaves", error);
 	double us = (double)rate.ns / 1e3;
-	double bits = (double)rate.received * options->workload.frame_length * 8;
+	double arrived = options->count ? rate.out : (double)rate.received;
+	double bits = arrived * options->workload.frame_length * 8;
 	printf("\"sent_mpps\": %.4f, \"mpps\": %.4f, \"gbps\": %.3f, \"idle_percent\": %.1f, "
-	       "\"received\": %" PRIu64 ", \"foreign\": %" PRIu64 ", \"samples\": %" PRIu64
-	       ", \"wrong\": %" PRIu64 "}\n",
-		(double)rate.sent / us, (double)rate.received / us, bits / us / 1e3,
-		rate.idle * 100, rate.received, rate.foreign, rate.samples,
+	       "\"received\": %.0f, \"packets\": %" PRIu64 ", \"foreign\": %" PRIu64
+	       ", \"samples\": %" PRIu64 ", \"wrong\": %" PRIu64 "}\n",
+		(double)rate.sent / us, arrived / us, bits / us / 1e3, rate.idle * 100, arrived,
+		rate.packets, rate.foreign, rate.samples,
 		rate.wrong + rate.misordered + rate.broken);
 	return 0;
 }
@@ -120,8 +130,14 @@ static int run_rate(const struct generator_options *options, double ticks_per_ns
 static int run_latency(const struct generator_options *options, double ticks_per_ns)
 {
 	struct latency latency;
-	int error = latency_run(&latency, stations, (uint64_t)(options->seconds * 1e9),
-		(uint64_t)(options->interval_us * 1e3), ticks_per_ns);
+	const struct latency_options how = {
+		.ns = (uint64_t)(options->seconds * 1e9),
+		.interval_ns = (uint64_t)(options->interval_us * 1e3),
+		.ticks_per_ns = ticks_per_ns,
+		.echo = options->has_target,
+		.load = options->load,
+	};
+	int error = latency_run(&latency, stations, options->stations, &how);
 	if (!error)
 		printf("\"round_trips\": %u, \"lost\": %u, \"p50_us\": %.3f, \"p99_us\": %.3f, "
 		       "\"p999_us\": %.3f}\n",
@@ -141,50 +157,89 @@ static int run_mode(const struct generator_options *options, double ticks_per_ns
 	case GENERATOR_LATENCY:
 		return run_latency(options, ticks_per_ns);
 	case GENERATOR_IDLE:
-		/* The guests stay connected until standard input ends; the first line has come. */
 		printf("\"connected\": %u}\n", options->stations);
-		fflush(stdout);
-		while (getchar() != EOF)
-			;
 		return 0;
 	}
 	return -EINVAL;
 }
 
-/* Connects, waits for the path and runs; the caller frees the stations. */
-static int run(const struct generator_options *options, double ticks_per_ns)
+/* Waits for the path and runs. */
+static int measure(const struct generator_options *options, double ticks_per_ns)
+{
+	uint64_t first_ns = ticks_clock_ns();
+	int error = 0;
+	if (options->device != GENERATOR_BARE_DROP)
+		error = announce_all(options->stations, &first_ns);
+	if (error)
+		return fail("no frame came through", error);
+	printf("{\"first_frame_ns\": %" PRIu64 ", ", first_ns);
+	error = run_mode(options, ticks_per_ns);
+	fflush(stdout);
+	/* The answer has come; whoever reads it looks at the back end before the guests are gone.
+	 */
+	while (options->hold && !error && getchar() != EOF)
+		;
+	return error;
+}
+
+static int run_bare(const struct generator_options *options, double ticks_per_ns)
 {
 	struct bare_device device = {
 		.stations = stations,
 		.count = options->stations,
 		.copy = options->device == GENERATOR_BARE_COPY,
+		.tap_fd = -1,
 		.cpu = options->device_cpu,
 	};
-	bool bare = options->device != GENERATOR_BACKEND;
-	uint64_t first_ns;
+	int error = 0;
+	if (options->tap)
+		error = bare_tap_open(options->tap, &device.tap_fd);
+	if (error)
+		return fail(options->tap, error);
+	error = bare_device_start(&device);
+	if (error) {
+		fail("cannot start the bare device", error);
+	} else {
+		error = measure(options, ticks_per_ns);
+		int trouble = bare_device_stop(&device);
+		if (trouble)
+			error = fail("the bare device", trouble);
+	}
+	if (device.tap_fd >= 0)
+		close(device.tap_fd);
+	return error;
+}
 
+/* Connects and runs; the caller frees the stations. */
+static int run(const struct generator_options *options, double ticks_per_ns)
+{
 	int error = wait_ready(options->ready_fd);
 	if (error)
 		return fail("waiting for the back end", error);
+	if (options->count)
+		error = counter_open(&counter, options->count);
+	if (error)
+		return fail(options->count, error);
 	error = connect_all(options);
 	if (error)
 		return error;
-	if (bare)
-		error = bare_device_start(&device);
-	if (error)
-		return fail("cannot start the bare device", error);
-	if (options->device != GENERATOR_BARE_DROP)
-		error = announce_all(options->stations, &first_ns);
-	else
-		first_ns = ticks_clock_ns();
-	if (error) {
-		fail("no frame came through", error);
-	} else {
-		printf("{\"first_frame_ns\": %" PRIu64 ", ", first_ns);
-		error = run_mode(options, ticks_per_ns);
+	return options->device == GENERATOR_BACKEND ? measure(options, ticks_per_ns)
+						    : run_bare(options, ticks_per_ns);
+}
+
+/* Station `index`, and where it sends to. With `load`, all but the first have work of their own. */
+static int make_station(const struct generator_options *options, unsigned int index)
+{
+	struct workload workload = options->workload;
+	if (options->load && index > 0) {
+		workload.kind = WORKLOAD_UDP;
+		workload.layout = WORKLOAD_LINEAR;
+		workload.frame_length = LOAD_BYTES;
 	}
-	if (bare)
-		bare_device_stop(&device);
+	int error = station_init(
+		&stations[index], &workload, index, options->has_target ? &options->target : NULL);
+	/* Without the copy there is nothing to look at. */
+	stations[index].sink.blind = options->device == GENERATOR_BARE_DROP;
 	return error;
 }
 
@@ -199,16 +254,14 @@ int main(int argc, char *argv[])
 	double ticks = ticks_per_ns();
 	unsigned int made = 0;
 	while (made < options.stations && !error) {
-		error = station_init(&stations[made], &options.workload, made, NULL);
+		error = make_station(&options, made++);
 		if (error)
 			fail("cannot make a guest", error);
-		/* Without the copy there is nothing to look at. */
-		stations[made].sink.blind = options.device == GENERATOR_BARE_DROP;
-		made++;
 	}
 	if (!error)
 		error = run(&options, ticks);
 	for (unsigned int i = 0; i < made; i++)
 		station_fini(&stations[i]);
+	counter_close(&counter);
 	return error ? 1 : 0;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bench/generator_options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <net/ethernet.h>
+#include <netinet/ether.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +14,14 @@ static const char help[] =
 	"usage: chnet-generator [OPTION…] SOCKET SOCKET…\n"
 	"Drives the rings of vhost-user guests from one core and prints one line of JSON.\n"
 	"Guests work in pairs: the first sends to the second, the third to the fourth, …\n"
+	"  --to MAC,IP                 or all send there, by the gateway with that address\n"
+	"  --count DEVICE              frames that leave by it are those that arrived\n"
 	"  --mode rate|latency|idle    frames a second (default), round trips, or only connect\n"
-	"  --bare drop|copy            no back end: a thread that takes its place (see "
+	"  --bare drop|copy|tap        no back end: a thread that takes its place (see "
 	"--stations)\n"
+	"  --tap NAME                  of --bare tap: where frames go to and come from\n"
 	"  --stations N                with --bare: how many guests (default 2)\n"
-	"  --kind udp|tcp|tso          of frames (default udp)\n"
+	"  --kind udp|tcp|tso|icmp     of frames (default udp); icmp: echo requests\n"
 	"  --size BYTES                of a frame without FCS (default 64; tso 65214)\n"
 	"  --layout linear|apart|indirect   of descriptors (default linear; tso indirect)\n"
 	"  --flows N                   UDP or TCP port pairs in turn (default 1)\n"
@@ -29,8 +35,10 @@ static const char help[] =
 	"  --both                      both guests of a pair send\n"
 	"  --pace FRAMES               a second, all senders together (default: no limit)\n"
 	"  --interval US               from one round trip to the next (default 0)\n"
+	"  --load                      latency, --to: the other guests send UDP of 1500 bytes\n"
 	"  --seconds S, --warm-up S    of counting (default 1), and before it (default 0.2)\n"
 	"  --cpu N, --device-cpu N     where to run (default 1), and the bare device (default 0)\n"
+	"  --hold                      stay connected until standard input ends, as idle does\n"
 	"  --ready-fd FD               connect when this descriptor can be read\n";
 
 /* A number on the command line. */
@@ -74,14 +82,34 @@ static int read_number(const struct number *number, const char *value)
 	return 0;
 }
 
+/* MAC,IP */
+static int read_target(const char *value, struct frames_end *ret_target)
+{
+	struct frames_end target = {0};
+	struct ether_addr mac;
+	struct in_addr ip;
+	char text[64];
+	const char *comma = strchr(value, ',');
+	if (!comma || (size_t)(comma - value) >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, value, (size_t)(comma - value));
+	text[comma - value] = '\0';
+	if (!ether_aton_r(text, &mac) || inet_pton(AF_INET, comma + 1, &ip) != 1)
+		return -EINVAL;
+	memcpy(target.mac, mac.ether_addr_octet, sizeof(target.mac));
+	target.ip = ntohl(ip.s_addr);
+	*ret_target = target;
+	return 0;
+}
+
 /* An option whose argument is a word; false when `name` is none of them. */
 static bool read_choice(struct generator_options *options, const char *name, const char *value,
 	bool *ret_layout_given, int *ret_error)
 {
 	static const char *const modes[] = {"rate", "latency", "idle", NULL};
-	static const char *const kinds[] = {"udp", "tcp", "tso", NULL};
+	static const char *const kinds[] = {"udp", "tcp", "tso", "icmp", NULL};
 	static const char *const layouts[] = {"linear", "apart", "indirect", NULL};
-	static const char *const bares[] = {"drop", "copy", NULL};
+	static const char *const bares[] = {"drop", "copy", "tap", NULL};
 	int index = 0;
 
 	if (strcmp(name, "mode") == 0) {
@@ -96,7 +124,14 @@ static bool read_choice(struct generator_options *options, const char *name, con
 		*ret_layout_given = true;
 	} else if (strcmp(name, "bare") == 0) {
 		*ret_error = read_word(bares, value, &index);
-		options->device = index ? GENERATOR_BARE_COPY : GENERATOR_BARE_DROP;
+		options->device = (enum generator_device)(GENERATOR_BARE_DROP + index);
+	} else if (strcmp(name, "to") == 0) {
+		*ret_error = read_target(value, &options->target);
+		options->has_target = true;
+	} else if (strcmp(name, "count") == 0) {
+		options->count = value;
+	} else if (strcmp(name, "tap") == 0) {
+		options->tap = value;
 	} else {
 		return false;
 	}
@@ -141,7 +176,17 @@ static int finish(
 		wrong = "--no-mergeable needs an --rx-buffer for a whole frame";
 	else if (workload->kind == WORKLOAD_TCP && workload->flows > size / 2)
 		wrong = "--flows of complete TCP checksums must fit into half a ring";
-	else if (workload->stream && (workload->kind == WORKLOAD_UDP || workload->flows > 1))
+	else if (workload->kind == WORKLOAD_ICMP && workload->flows > 1)
+		wrong = "--kind icmp has one flow";
+	else if (options->has_target ? !workload_leaves(options->target.ip) : options->load)
+		wrong = "--to is an address beyond the guests' network, and --load needs it";
+	else if (options->has_target && !options->count && options->mode == GENERATOR_RATE)
+		wrong = "--to needs --count";
+	else if ((options->device == GENERATOR_BARE_TAP) != (options->tap != NULL))
+		wrong = "--bare tap and --tap NAME go together";
+	else if (workload->stream &&
+		 (workload->kind == WORKLOAD_UDP || workload->kind == WORKLOAD_ICMP ||
+			 workload->flows > 1))
 		wrong = "--stream goes with one flow of TCP";
 	if (!wrong)
 		return 0;
@@ -152,9 +197,11 @@ static int finish(
 static int take_sockets(struct generator_options *options, int count, char *paths[])
 {
 	bool bare = options->device != GENERATOR_BACKEND;
-	if (bare ? count > 0 : count < 2 || count % 2 || count > STATIONS_MAX) {
+	bool odd = count % 2 && !options->has_target;
+	if (bare ? count > 0 : count < 1 || odd || count > STATIONS_MAX) {
 		fprintf(stderr,
-			"chnet-generator: give an even number of sockets, at most %d, or "
+			"chnet-generator: give an even number of sockets (any with --to), at most "
+			"%d, or "
 			"--bare and none\n",
 			STATIONS_MAX);
 		return -EINVAL;
@@ -180,7 +227,7 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 		.cpu = 1,
 		.ready_fd = -1};
 	const struct number numbers[] = {
-		{"stations", 2, STATIONS_MAX, &n.stations},
+		{"stations", 1, STATIONS_MAX, &n.stations},
 		{"size", 0, UINT16_MAX + FRAMES_ETHERNET, &n.size},
 		{"flows", 1, 3e9, &n.flows},
 		{"queue-size", 16, 32768, &n.queue_size},
@@ -197,17 +244,21 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 	};
 	enum {
 		NUMBERS = sizeof(numbers) / sizeof(numbers[0]),
-		CHOICES = 4,
-		FLAGS = 6
+		CHOICES = 7,
+		FLAGS = 8
 	};
-	static const char *const choices[CHOICES] = {"mode", "kind", "layout", "bare"};
-	int no_mergeable = 0, no_event_idx = 0, both = 0, untouched = 0, stream = 0, show_help = 0;
+	static const char *const choices[CHOICES] = {
+		"mode", "kind", "layout", "bare", "to", "count", "tap"};
+	int no_mergeable = 0, no_event_idx = 0, both = 0, untouched = 0, stream = 0, load = 0,
+	    hold = 0, show_help = 0;
 	struct option table[NUMBERS + CHOICES + FLAGS + 1] = {
 		{"no-mergeable", no_argument, &no_mergeable, 1},
 		{"no-event-idx", no_argument, &no_event_idx, 1},
 		{"both", no_argument, &both, 1},
 		{"untouched", no_argument, &untouched, 1},
 		{"stream", no_argument, &stream, 1},
+		{"load", no_argument, &load, 1},
+		{"hold", no_argument, &hold, 1},
 		{"help", no_argument, &show_help, 1},
 	};
 	for (int i = 0; i < CHOICES; i++)
@@ -234,7 +285,9 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 	options.workload.event_idx = !no_event_idx;
 	options.workload.untouched = untouched;
 	options.workload.stream = stream;
-	options.both = both;
+	options.both = both || options.has_target;
+	options.load = load;
+	options.hold = hold || options.mode == GENERATOR_IDLE;
 	if (!error)
 		error = finish(&options, &n, layout_given);
 	if (!error)

@@ -19,6 +19,7 @@ enum generator_device {
 	GENERATOR_BACKEND,   /* a vhost-user back end, at the sockets given */
 	GENERATOR_BARE_DROP, /* bare_device.h without the copy */
 	GENERATOR_BARE_COPY, /* bare_device.h */
+	GENERATOR_BARE_TAP,  /* bare_tap.h */
 };
 
 struct generator_options {
@@ -26,12 +27,18 @@ struct generator_options {
 	enum generator_device device;
 	struct workload workload;
 	const char *sockets[STATIONS_MAX];
-	unsigned int stations; /* even */
+	unsigned int stations; /* even, unless they all send to one place */
+	bool has_target;
+	struct frames_end target; /* where all frames go, by the gateway's MAC address */
+	const char *count;	  /* interface whose sent frames are counted, or NULL */
+	const char *tap;	  /* of bare_tap.h, or NULL */
+	bool load;		  /* see struct latency_options */
 	bool both;
 	double seconds;
 	double warm_up;	    /* seconds */
 	double pace;	    /* frames a second; 0: no limit */
 	double interval_us; /* between two round trips */
+	bool hold;	    /* stay connected until standard input ends */
 	int cpu;	    /* to run on; -1: anywhere */
 	int device_cpu;	    /* of the bare device */
 	int ready_fd; /* wait until something can be read here before connecting; -1: do not */

@@ -39,7 +39,7 @@ static uint32_t owed(const struct rate_options *options, double elapsed_ticks, d
 	return due > (double)sent_each ? (uint32_t)(due - (double)sent_each) : 0;
 }
 
-void rate_run(struct station *stations, unsigned int count, const struct rate_options *options,
+int rate_run(struct station *stations, unsigned int count, const struct rate_options *options,
 	struct rate *ret_rate)
 {
 	struct rate rate = {0};
@@ -52,8 +52,10 @@ void rate_run(struct station *stations, unsigned int count, const struct rate_op
 	uint64_t now = start;
 	uint64_t idle = 0;
 	bool counting = false;
+	struct counter_value from = {0}, to = {0};
+	int error = 0;
 
-	while (now < end) {
+	while (now < end && !error) {
 		uint32_t limit = UINT32_MAX;
 		if (options->pace > 0)
 			limit = owed(options, (double)(now - start), senders,
@@ -68,10 +70,19 @@ void rate_run(struct station *stations, unsigned int count, const struct rate_op
 			idle = 0;
 			count_from = now;
 			add(&rate, stations, count, (uint64_t)-1);
+			if (options->counter)
+				error = counter_read(options->counter, &from);
 		}
+	}
+	if (options->counter && !error)
+		error = counter_read(options->counter, &to);
+	if (options->counter && !error) {
+		rate.out = counter_frames(options->workload, &from, &to);
+		rate.packets = to.packets - from.packets;
 	}
 	add(&rate, stations, count, 1);
 	rate.ns = (uint64_t)((double)(now - count_from) / options->ticks_per_ns);
 	rate.idle = (double)idle / (double)(now - count_from);
 	*ret_rate = rate;
+	return error;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/counter.h"
 #include "bench/station.h"
 
 struct rate_options {
@@ -15,6 +16,8 @@ struct rate_options {
 	uint64_t ns;	     /* of counting */
 	double pace;	     /* frames a second, of all senders together; 0: as fast as can be */
 	bool both;	     /* odd stations send too */
+	const struct counter *counter;	 /* what leaves by an interface; NULL: not counted */
+	const struct workload *workload; /* that the frames are of */
 	double ticks_per_ns;
 };
 
@@ -22,6 +25,8 @@ struct rate {
 	uint64_t ns;	   /* that were counted */
 	uint64_t sent;	   /* frames shown to the device */
 	uint64_t received; /* frames that came */
+	double out;	   /* frames that left by the interface, as the workload has them */
+	uint64_t packets;  /* the same as the kernel counts them: joined ones are one */
 	uint64_t foreign;  /* see struct sink */
 	uint64_t samples;
 	uint64_t wrong;
@@ -30,5 +35,6 @@ struct rate {
 	double idle;	     /* share of the time in turns that found nothing to do, 0 to 1 */
 };
 
-void rate_run(struct station *stations, unsigned int count, const struct rate_options *options,
+/* 0, or negative errno when the counter cannot be read. */
+int rate_run(struct station *stations, unsigned int count, const struct rate_options *options,
 	struct rate *ret_rate);

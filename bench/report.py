@@ -14,7 +14,8 @@ def summary(values):
 
 def ratio(ours, theirs):
     """Of values that were measured one right after the other."""
-    return summary([a / b for a, b in zip(ours["values"], theirs["values"]) if b])
+    values = [a / b for a, b in zip(ours["values"], theirs["values"]) if b]
+    return summary(values) if values else {"values": []}
 
 
 def number(value):
@@ -54,3 +55,106 @@ def write_json(path, result):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1, ensure_ascii=False)
         file.write("\n")
+
+
+# ---- of answers: {workload: {back end: [answers]}}
+
+_KEPT = ("idle_percent", "backend_cpu_percent", "worker_cpu_percent", "generator_cpu_percent",
+         "stolen_percent", "wrong", "foreign", "lost")
+
+
+def _figure(runs, field):
+    figure = summary([one[field] for one in runs])
+    for more in _KEPT:
+        if more in runs[0]:
+            figure[more] = summary([one[more] for one in runs])
+    return figure
+
+
+def summarise(scenario, answers):
+    """{name: {unit, backends: {name: summary}, ratios: {name: summary}}}; chnet's figures divided by
+    those of each other back end."""
+    result = {}
+    for workload in scenario.workloads:
+        for field in workload.fields if workload.name in answers else ():
+            runs = answers[workload.name]
+            there = {kind.name: _figure(runs[kind.name], field)
+                     for kind in scenario.kinds if kind.name in runs}
+            ratios = {kind: ratio(there["chnet"], figure) for kind, figure in there.items()
+                      if kind != "chnet" and "chnet" in there}
+            result[workload.label(field)] = {"workload": workload.name, "unit": workload.unit,
+                                             "backends": there, "ratios": ratios}
+    return result
+
+
+def summarise_rest(figures):
+    """The same of {back end: [{name: figure}]}."""
+    result = {}
+    for kind, runs in figures.items():
+        for name in runs[0]:
+            entry = result.setdefault(name, {"unit": "", "backends": {}, "ratios": {}})
+            entry["backends"][kind] = summary([one[name] for one in runs])
+    return result
+
+
+def rows(kinds, results):
+    """Of the table of figures."""
+    found = [["median (lowest–highest)", *kinds]]
+    for name, entry in results.items():
+        there = entry["backends"]
+        label = f"{name}, {entry['unit']}" if entry["unit"] else name
+        found.append([label, *(spread(there[kind]) if kind in there else "–" for kind in kinds)])
+    return found
+
+
+def show(scenario, kinds, results, stream):
+    """The figures, then chnet's divided by those of others, measured one right after the other."""
+    table(rows([kind.name for kind in kinds], results), stream)
+    others = [kind.name for kind in kinds if kind.name != "chnet"]
+    if len(others) == len(kinds) or not others:
+        return
+    found = [["chnet divided by", *others]]
+    for name, entry in results.items():
+        found.append([name, *(spread(entry["ratios"][kind]) if entry["ratios"].get(kind, {}).get(
+            "values") else "–" for kind in others)])
+    print(file=stream)
+    table(found, stream)
+    print(file=stream)
+    table(cpu_rows(kinds, results), stream)
+
+
+def cpu_rows(kinds, results):
+    """What the back ends' own threads took; one line for each workload."""
+    there = [kind.name for kind in kinds if any(
+        "backend_cpu_percent" in entry["backends"].get(kind.name, {}) for entry in results.values())]
+    found = {}
+    for entry in results.values():
+        cells = [entry["backends"].get(kind, {}).get("backend_cpu_percent") for kind in there]
+        found.setdefault(entry["workload"], [spread(cell) if cell else "–" for cell in cells])
+    return [["processor time, % of a core", *there],
+            *([name, *cells] for name, cells in found.items())]
+
+
+def faults(results):
+    """What must not be, whatever the speed."""
+    found = []
+    for name, entry in results.items():
+        for kind, figure in entry["backends"].items():
+            if figure.get("wrong", {}).get("high", 0):
+                found.append(f"{kind}, {name}: frames came wrong, untranslated or out of order")
+            if figure.get("lost", {}).get("high", 0):
+                found.append(f"{kind}, {name}: round trips were lost")
+            if "workload" in entry and not figure["low"] > 0:
+                found.append(f"{kind}, {name}: nothing arrived")
+    return found
+
+
+def warn(results, stream):
+    """What would make the figures doubtful."""
+    for fault in faults(results):
+        print(f"  {fault}", file=stream)
+    for name, entry in results.items():
+        for kind, figure in entry["backends"].items():
+            if kind != "limit-generator" and figure.get("idle_percent", {}).get("low", 100) < 10:
+                print(f"  {kind}, {name}: the generator was idle for less than a tenth of the "
+                      "time, and may have been the limit", file=stream)

@@ -102,19 +102,25 @@ static int make_slot(struct sender *sender, const struct workload *workload, uin
 	return describe(sender, workload, slot, index * sender->descs, guest + HEADROOM);
 }
 
-/* A broadcast that no layer above Ethernet looks at. */
-static int make_announcement(struct sender *sender, const struct frames_end *from)
+/* A broadcast that the other end hears: of a guest one that no layer above Ethernet looks at; when
+ * frames leave the LAN, the question for the gateway, which answers. */
+static int make_announcement(
+	struct sender *sender, const struct frames_end *from, const struct frames_end *to)
 {
 	struct guest_ram *ram = sender->queue->ram;
-	uint8_t payload[ANNOUNCE_LENGTH - FRAMES_ETHERNET] = {0};
+	const struct frames_end gateway = workload_gateway();
+	static const uint8_t payload[ANNOUNCE_LENGTH - FRAMES_ETHERNET];
 	uint32_t length = DRIVER_HEADER_LENGTH + ANNOUNCE_LENGTH;
 	uint64_t guest = guest_ram_alloc(ram, length, 64);
 	uint8_t *buffer = guest ? guest_ram_at(ram, guest, length) : NULL;
 	if (!buffer)
 		return -ENOMEM;
-	memset(buffer, 0, DRIVER_HEADER_LENGTH);
-	frames_ethernet(buffer + DRIVER_HEADER_LENGTH, frames_broadcast, from->mac,
-		FRAMES_TYPE_EXPERIMENT, payload, sizeof(payload));
+	memset(buffer, 0, length);
+	if (workload_leaves(to->ip))
+		frames_arp(buffer + DRIVER_HEADER_LENGTH, FRAMES_ARP_REQUEST, from, &gateway);
+	else
+		frames_ethernet(buffer + DRIVER_HEADER_LENGTH, frames_broadcast, from->mac,
+			FRAMES_TYPE_EXPERIMENT, payload, sizeof(payload));
 	sender->announce_desc = guest;
 	sender->announce_length = length;
 	return 0;
@@ -142,7 +148,7 @@ int sender_init(struct sender *sender, struct virtqueue *queue, const struct wor
 	sender->slots = calloc(slots, sizeof(*sender->slots));
 	if (!sender->slots)
 		return -ENOMEM;
-	int error = make_announcement(sender, from);
+	int error = make_announcement(sender, from, to);
 	for (uint16_t i = 0; i < slots && !error; i++)
 		error = make_slot(sender, workload, i, from, to);
 	return error;

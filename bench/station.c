@@ -28,6 +28,8 @@ int station_init(struct station *station, const struct workload *workload, unsig
 	struct frontend_options options = {
 		.features = wanted_features(workload),
 		.queue_size = workload->queue_size,
+		/* Rings that begin: some back ends take the driver's index at its word. */
+		.base = FRONTEND_BASE_SAVED,
 		/* The front end's driver is not used: as little for it as it takes. */
 		.rx_buffer = 2048,
 		.rx_slots = 1,
@@ -35,7 +37,13 @@ int station_init(struct station *station, const struct workload *workload, unsig
 		.ram = {.regions = 1, .region_size = (bytes + 0x1fffff) & ~UINT64_C(0x1fffff)},
 	};
 
-	*station = (struct station){.index = index};
+	*station = (struct station){
+		.index = index,
+		/* Those who send no indirect table can do without them. */
+		.optional = OFFLOADS | (workload->layout == WORKLOAD_INDIRECT
+						       ? 0
+						       : FRONTEND_BIT(VIRTIO_RING_F_INDIRECT_DESC)),
+	};
 	int error = frontend_init(&station->frontend, &options);
 	if (error)
 		return error;
@@ -66,7 +74,7 @@ int station_connect(struct station *station, const char *path)
 	int error = frontend_connect(frontend, path);
 	if (error)
 		return error;
-	frontend->options.features &= frontend->offered | ~OFFLOADS;
+	frontend->options.features &= frontend->offered | ~station->optional;
 	station_start_bare(station);
 	return frontend_resume(frontend);
 }

@@ -3,7 +3,8 @@
  * A guest of a benchmark: the vhost-user front end of tests/frontend/ for the protocol and the
  * memory, with the hot loops of sender.h and sink.h on its rings instead of its own driver.
  *
- * Stations work in pairs: 2k sends to 2k + 1 and, both ways, back.
+ * Stations work in pairs: 2k sends to 2k + 1 and, both ways, back. Or all of them send to one place
+ * beyond the gateway.
  */
 #pragma once
 
@@ -19,6 +20,7 @@
 
 struct station {
 	unsigned int index; /* decides MAC and IPv4 address */
+	uint64_t optional;  /* features that are done without when the back end lacks them */
 	struct frontend frontend;
 	struct sender sender;
 	struct sink sink;

@@ -31,5 +31,8 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/chnet-bench.XXXXXX") || die "cannot make a 
 trap 'rm -rf -- "$scratch"' EXIT
 # A Ctrl-C goes to everything in the foreground; this script waits for the rest to end.
 trap : INT TERM
-unshare --net --mount --pid --fork --kill-child --mount-proc \
+# /run is empty inside: namespaces get their names there, and back ends their directories.
+# shellcheck disable=SC2016 # expanded inside
+unshare --net --mount --pid --ipc --fork --kill-child --mount-proc \
+	sh -c 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && exec "$@"' sh \
 	/usr/bin/python3 "$top/bench/throughput.py" --build "$build" --scratch "$scratch" "$@"

@@ -4,7 +4,10 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define FIRST_IP 0xac100002u /* 172.16.0.2 */
+#define LAN 0xac100000u /* 172.16.0.0/24 */
+#define LAN_MASK 0xffffff00u
+#define GATEWAY_IP 0xac100001u
+#define FIRST_IP 0xac100002u
 #define FIRST_MAC_TAIL 0x56u
 #define SOURCE_PORT_LOW 1024u
 #define SOURCE_PORTS 60000u
@@ -17,6 +20,16 @@ struct frames_end workload_end(unsigned int index)
 		.mac = {0x52, 0x54, 0, 0x12, (uint8_t)(0x34 + (tail >> 8)), (uint8_t)tail},
 		.ip = FIRST_IP + index,
 	};
+}
+
+struct frames_end workload_gateway(void)
+{
+	return (struct frames_end){.ip = GATEWAY_IP};
+}
+
+bool workload_leaves(uint32_t ip)
+{
+	return (ip & LAN_MASK) != LAN;
 }
 
 uint32_t workload_ports(uint32_t flow)
@@ -81,6 +94,10 @@ void workload_build(const struct workload *workload, const struct frames_end *fr
 		frames_tcp(frame, &source, &target, 0, FRAMES_TCP_ACK, zeros, length - headers);
 		if (workload->kind == WORKLOAD_TSO)
 			frames_make_tso4(frame, length, WORKLOAD_SEGMENT, vnet);
+		break;
+	case WORKLOAD_ICMP:
+		frames_icmp_echo(
+			frame, &source, &target, FRAMES_ICMP_ECHO, zeros, length - headers);
 		break;
 	}
 	memcpy(frame + WORKLOAD_STAMP_OFFSET, &stamp, sizeof(stamp));

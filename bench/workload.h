@@ -11,9 +11,10 @@
 #include "tests/frontend/frontend.h"
 
 enum workload_kind {
-	WORKLOAD_UDP, /* complete checksums, no offload: any frame size */
-	WORKLOAD_TCP, /* complete checksums, no offload, as a guest without TSO sends */
-	WORKLOAD_TSO, /* partial checksum and TCPv4 segmentation */
+	WORKLOAD_UDP,  /* complete checksums, no offload: any frame size */
+	WORKLOAD_TCP,  /* complete checksums, no offload, as a guest without TSO sends */
+	WORKLOAD_TSO,  /* partial checksum and TCPv4 segmentation */
+	WORKLOAD_ICMP, /* echo requests with complete checksums, of one flow */
 };
 
 enum workload_layout {
@@ -47,11 +48,16 @@ struct workload_stamp {
 	uint32_t complement; /* ~sequence */
 } __attribute__((packed));
 
-/* Ethernet, IPv4 and UDP or TCP headers, bytes. */
+/* Ethernet, IPv4 and UDP, TCP or ICMP headers, bytes. */
 static inline uint32_t workload_headers(const struct workload *workload)
 {
-	uint32_t l4 = FRAMES_ETHERNET + FRAMES_IPV4;
-	return l4 + (workload->kind == WORKLOAD_UDP ? FRAMES_UDP : FRAMES_TCP);
+	static const uint8_t l4[] = {
+		[WORKLOAD_UDP] = FRAMES_UDP,
+		[WORKLOAD_TCP] = FRAMES_TCP,
+		[WORKLOAD_TSO] = FRAMES_TCP,
+		[WORKLOAD_ICMP] = FRAMES_ICMP,
+	};
+	return FRAMES_ETHERNET + FRAMES_IPV4 + l4[workload->kind];
 }
 
 /* Where the stamp lies in a frame, bytes: behind the longest headers; as the sender places frames
@@ -63,6 +69,12 @@ static inline uint32_t workload_headers(const struct workload *workload)
 
 /* Guest `index` of a run: 52:54:00:12:34:56 and 172.16.0.2, and those that follow. */
 struct frames_end workload_end(unsigned int index);
+
+/* The gateway of all of them, 172.16.0.1; its MAC address is not known here. */
+struct frames_end workload_gateway(void);
+
+/* Does what goes to that address (host byte order) leave the guests' LAN? */
+bool workload_leaves(uint32_t ip);
 
 /* Source port of a flow in its two low bytes and destination port in the two high ones, both in
  * network byte order: what is written over the start of the L4 header. */

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The back ends that are compared on the way from a guest to the world: through a TAP and a NAT.
+
+Each has a place of its own (place.py), and runs in its host. Of chnet the NAT is its own; all others
+leave it to the kernel, by a masquerade rule of nftables.
+"""
+
+import os
+import subprocess
+import time
+
+import backends
+import place
+
+# ARP, and what IPv6 says when an interface is new, packets in one measurement at most.
+STRAY_MAX = 30
+
+
+class Uplink(backends.Backend):
+    """What they have in common: the place, and what the generator is told."""
+
+    def __init__(self, setup, directory):
+        super().__init__(setup, directory)
+        self.place = place.Place(os.path.basename(directory))
+
+    def sockets(self):
+        return super().sockets()[:1]
+
+    def inside(self, *command):
+        return self.place.inside(self.place.host, [str(word) for word in command])
+
+    @property
+    def generator(self):
+        return ["--to", f"{self.place.tap_mac()},{place.WORLD_ADDRESS}", "--count", place.OUT]
+
+    def generator_command(self, command):
+        return self.inside(*command)
+
+    def before(self):
+        return self.place.arrived(), self.place.left()
+
+    def after(self, before, workload, answer):
+        """All that left the host arrived, with the host's address; but for the odd ARP packet."""
+        arrived, left = self.place.arrived() - before[0], self.place.left() - before[1]
+        if workload.rate:
+            answer["stray"] = left - arrived
+            answer["wrong"] += max(0, left - arrived - STRAY_MAX)
+
+    def stop(self):
+        super().stop()
+        self.place.close()
+
+
+class Chnet(Uplink, backends.Chnet):
+    name = "chnet"
+    about = "chnet-vhost on a TAP, with its own NAT"
+
+    def command(self, ready_fd):
+        command = [self.program(), "--ready-fd", ready_fd, "--tap", place.TAP,
+                   "--new-sessions-per-guest", 0,
+                   "--name", f"bench-{os.path.basename(self.directory)}"]
+        for index, path in enumerate(self.sockets()):
+            command += ["--socket", f"{path},mac=52:54:00:12:34:{0x56 + index:02x},"
+                                    f"ip=172.16.0.{2 + index}"]
+        return self.inside(*command)
+
+
+class Against(Chnet):
+    name = "against"
+    about = "the chnet-vhost of --against"
+    check = backends.Against.check
+
+    def program(self):
+        return self.setup.against
+
+
+class Testpmd(Uplink, backends.Testpmd):
+    name = "testpmd"
+    about = "DPDK testpmd, --forward-mode=io between net_vhost and net_tap; nftables"
+    lacks = {"tso": "none of the large frames that net_vhost gives it comes out of net_tap, with "
+                    "either meaning of the mbuf's flags"}
+
+    def devices(self):
+        return [f"net_vhost0,iface={self.sockets()[0]},queues=1,tso=1,legacy-ol-flags=1",
+                f"net_tap0,iface={place.TAP}"]
+
+    def start(self):
+        super().start()
+        self.place.masquerade()
+
+
+class VhostUserNet(Uplink):
+    """It ends when its guest does, so each measurement has a new one."""
+
+    name = "vhost_user_net"
+    about = "Cloud Hypervisor's vhost_user_net on a TAP; nftables"
+    # It has no indirect descriptors.
+    needs = {"tso": ("--layout", "apart")}
+
+    @classmethod
+    def check(cls, setup):
+        if cls.name not in setup.peers:
+            raise backends.Unusable(f"give --peer {cls.name}=PATH (it is no package)")
+        if not os.access(setup.peers[cls.name], os.X_OK):
+            raise backends.Unusable(f"{setup.peers[cls.name]} is not there")
+
+    @property
+    def generator(self):
+        # It has no EVENT_IDX and no merged buffers.
+        return [*super().generator, "--no-event-idx", "--no-mergeable", "--rx-buffer", "66000"]
+
+    def start(self):
+        path = self.sockets()[0]
+        self.spawn(self.inside(self.setup.peers[self.name], "--net-backend",
+                               f"ip={place.GATEWAY},mask=255.255.255.0,socket={path},"
+                               f"num_queues=2,queue_size=256,tap={place.TAP}"),
+                   stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + backends.START_SECONDS
+        while not self.listens(path):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.fail("did not become ready")
+            time.sleep(0.001)
+        self.ready_ns = time.monotonic_ns()
+        self.place.masquerade()
+
+    def listens(self, path):
+        """Without connecting: it takes one connection in its life."""
+        sockets = self.place.in_host("cat", "/proc/net/unix").splitlines()
+        return any(line.endswith(path) for line in sockets)
+
+    def after(self, before, workload, answer):
+        super().after(before, workload, answer)
+        self.process.wait(backends.START_SECONDS)
+        self.start()
+        self.pin()
+
+
+class BareTap(Uplink, backends.Bare):
+    name = "limit-tap"
+    about = "limit: a bare loop of one writev() into a TAP for each frame; nftables"
+
+    @property
+    def generator(self):
+        return [*super().generator, "--bare", "tap", "--tap", place.TAP, "--stations", "1"]
+
+    def sockets(self):
+        return []
+
+    def start(self):
+        super().start()
+        self.place.make_tap()
+        self.place.masquerade()
+
+    def stop(self):
+        self.place.close()

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is measured: scenarios, their workloads, and who takes part."""
+
+import dataclasses
+
+import backends
+import uplinks
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """One thing that is measured, of each back end of its scenario in turn."""
+
+    name: str
+    unit: str
+    fields: tuple  # of the generator's answer: one line of the table each
+    arguments: tuple  # for the generator
+    quick: bool = True  # also in --quick
+    frames: str = "udp"  # kind of frames, for those back ends that lack one
+
+    def label(self, field):
+        return self.name if len(self.fields) == 1 else f"{self.name}, {field[:-3]}"
+
+    @property
+    def rate(self):
+        return "--mode" not in self.arguments
+
+
+def _rate(name, *arguments, gbps=False, quick=True, frames="udp"):
+    kind = () if frames == "udp" else ("--kind", frames)
+    unit, field = ("Gbit/s", "gbps") if gbps else ("Mpps", "mpps")
+    return Workload(name, unit, (field,), (*kind, *arguments), quick, frames)
+
+
+def _round_trip(name, *arguments, quick=True, frames="udp"):
+    kind = () if frames == "udp" else ("--kind", frames)
+    return Workload(name, "us", ("p50_us", "p99_us", "p999_us"),
+                    ("--mode", "latency", *kind, *arguments), quick, frames)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """Back ends of these kinds are alive at the same time, and take turns."""
+
+    name: str
+    about: str
+    kinds: tuple
+    workloads: tuple
+
+
+MTU = ("--size", "1514")
+
+SCENARIOS = (
+    Scenario(
+        "guests", "guest to guest: the first sends, the second receives",
+        (backends.Testpmd, backends.Against, backends.Chnet, backends.BareCopy, backends.BareDrop),
+        (_rate("64 B", "--size", "64"),
+         _rate("512 B", "--size", "512", quick=False),
+         _rate("1500 B", "--size", "1500"),
+         _rate("64 KiB TSO", gbps=True, frames="tso"),
+         _rate("64 B both ways", "--size", "64", "--both", quick=False),
+         _rate("1500 B both ways", "--size", "1500", "--both", quick=False),
+         _round_trip("round trip, busy"),
+         _round_trip("round trip, one a ms", "--interval", "1000"))),
+    Scenario(
+        "world", "guest to world, through NAT and TAP",
+        (uplinks.VhostUserNet, uplinks.Testpmd, uplinks.Against, uplinks.Chnet, uplinks.BareTap),
+        (_rate("up, UDP 64 B frames", "--size", "64"),
+         _rate("up, UDP 1472 B of payload", *MTU),
+         _rate("up, TCP 1500 B, no offloads", *MTU, "--stream", gbps=True, frames="tcp"),
+         _rate("up, TCP 1500 B, one frame in flight", *MTU, "--stream", "--window", "1",
+               "--layout", "apart", gbps=True, frames="tcp"),
+         _rate("up, TCP 64 KiB TSO", "--stream", gbps=True, frames="tso"),
+         _round_trip("ping, busy", frames="icmp"),
+         _round_trip("ping, one a ms", "--interval", "1000", frames="icmp"))),
+)
