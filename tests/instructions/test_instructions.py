@@ -49,7 +49,7 @@ def measure(case):
     with tempfile.TemporaryDirectory() as folder:
         counts = os.path.join(folder, "callgrind.out")
         done = subprocess.run(
-            ["valgrind", "--tool=callgrind", "--toggle-collect=measured", "--dump-line=no",
+            ["valgrind", "-q", "--tool=callgrind", "--toggle-collect=measured", "--dump-line=no",
              f"--callgrind-out-file={counts}", PROGRAM, "--count", str(ROUNDS), case],
             capture_output=True, text=True, check=False, timeout=300,
             env={**os.environ, "GLIBC_TUNABLES": PLAIN_PROCESSOR})
