@@ -31,6 +31,13 @@
 	X(DROP_TOO_LARGE, "too_large")                                                            \
 	X(DROP_CHECKSUM, "checksum")                                                              \
 	X(DROP_UPLINK_WRITE, "uplink_write")                                                      \
+	/* out: of no use to the guest, or more than its driver takes; see withhold.h */          \
+	X(DROP_WITHHELD_PROTOCOL, "withheld_protocol")                                            \
+	X(DROP_WITHHELD_ARP, "withheld_arp")                                                      \
+	X(DROP_WITHHELD_GROUP, "withheld_group")                                                  \
+	X(DROP_WITHHELD_UNICAST, "withheld_unicast")                                              \
+	X(DROP_WITHHELD_FRAGMENT, "withheld_fragment")                                            \
+	X(DROP_WITHHELD_SIZE, "withheld_size")                                                    \
 	/* a guest's ring: the chain is refused, or the whole ring (see ring.h) */                \
 	X(DROP_RING_ADDRESS, "ring_address")                                                      \
 	X(DROP_RING_LENGTH, "ring_length")                                                        \

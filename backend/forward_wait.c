@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Frames of our own: those that waited for the MAC of an inside address, the ARP requests that ask
- * for it, and what the NAT has to say. Everything here is rare: after a restart, or when a guest
- * was silent for long.
+ * for it, what the NAT has to say, and what a port has to say to a sender. Everything here is rare:
+ * after a restart, or when a guest was silent for long.
  */
 #include "backend/forward.h"
 #include "guest/services/arp.h"
@@ -57,8 +57,22 @@ static void release_nat(struct worker *worker)
 	}
 }
 
+/* Sends what a port had to say to the sender of a frame, as a frame of that port's guest. */
+static void release_path_error(struct worker *worker)
+{
+	struct packet answer = worker->path_error.packet;
+	struct packet *const one[] = {&answer};
+	struct port *port = worker->ports[answer.port].port;
+
+	worker->path_error.waits = false;
+	if (port)
+		forward_from_guest(worker, port, one, 1);
+}
+
 void forward_extra(struct worker *worker)
 {
+	if (__builtin_expect(worker->path_error.waits, false))
+		release_path_error(worker);
 	if (worker->nat)
 		release_nat(worker);
 	release(worker);

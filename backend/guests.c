@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/ethernet.h"
 #include "backend/log.h"
 #include "backend/low_descriptors.h"
 #include "backend/options_change.h"
@@ -14,6 +15,19 @@
 static const uint8_t *mac_of(const struct options_socket *socket)
 {
 	return socket->has_mac ? socket->mac : NULL;
+}
+
+static enum withhold_when withhold_of(const struct options_socket *socket)
+{
+	switch (socket->profile) {
+	case OPTIONS_PROFILE_AUTO:
+		break;
+	case OPTIONS_PROFILE_REDOX:
+		return WITHHOLD_ALWAYS;
+	case OPTIONS_PROFILE_FULL:
+		return WITHHOLD_NEVER;
+	}
+	return WITHHOLD_AUTO;
 }
 
 static int register_port(struct guests *guests, unsigned int index)
@@ -24,6 +38,10 @@ static int register_port(struct guests *guests, unsigned int index)
 		.index = (uint16_t)index,
 		.control_queue = socket->ctrl_vq,
 		.plain = socket->profile == OPTIONS_PROFILE_REDOX,
+		.withhold = withhold_of(socket),
+		.guest = {.mac = socket->has_mac ? ethernet_load(socket->mac) : 0,
+			.ip_be = socket->ip_be},
+		.path_error = &guests->worker->path_error,
 		.quiesce = guests->quiesce,
 		.stats = &guests->stats->ports[index],
 		.worker_stats = &guests->stats->worker,

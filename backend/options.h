@@ -44,9 +44,9 @@ enum options_nat {
 
 /* What a guest's driver is offered; what it gets is what it acknowledges of that. */
 enum options_profile {
-	OPTIONS_PROFILE_AUTO,  /* default: everything */
-	OPTIONS_PROFILE_REDOX, /* RedoxOS: no offloads, no merged receive buffers */
-	OPTIONS_PROFILE_FULL,  /* everything, and said so */
+	OPTIONS_PROFILE_AUTO,  /* default: everything, but to a driver that looks like RedoxOS' */
+	OPTIONS_PROFILE_REDOX, /* no offloads offered; what RedoxOS has no use for is withheld */
+	OPTIONS_PROFILE_FULL,  /* everything, to every driver */
 };
 
 /* One --socket. */

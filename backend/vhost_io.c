@@ -6,6 +6,7 @@
 #include <linux/virtio_net.h>
 
 #include "backend/checksum_complete.h"
+#include "backend/path_error.h"
 #include "backend/segment.h"
 #include "backend/vhost_port.h"
 
@@ -21,11 +22,23 @@ static inline struct ring *load(struct ring *const *ring)
 	return __atomic_load_n(ring, __ATOMIC_ACQUIRE);
 }
 
+/* One frame at a time: such a driver looks for its frame at the end of the used ring only, and for
+ * an interrupt of its own. */
+static uint16_t rx_singly(struct vhost_port *vhost, struct ring *ring, struct packet *packet)
+{
+	uint16_t count = ring_rx_burst(ring, packet, 1);
+	if (count)
+		withhold_learn(&vhost->guest, packet);
+	return count;
+}
+
 static uint16_t rx_burst(struct port *port, struct packet *packets[], uint16_t max)
 {
 	struct vhost_port *vhost = vhost_port(port);
 	struct ring *ring = load(&vhost->rx);
 	vhost->borrowed = ring;
+	if (__builtin_expect(vhost->withholds, false) && ring)
+		return rx_singly(vhost, ring, packets[0]);
 	return ring ? ring_rx_burst(ring, packets[0], max) : 0;
 }
 
@@ -75,8 +88,10 @@ static bool should_wait(struct ring *ring, const struct segmenter *s, const stru
 	return p->slot && pieces <= ring->size && ring_tx_room(ring) < pieces && !ring->broken;
 }
 
-/* Sends a large frame in pieces. Returns false when it should be tried again later. */
-static bool tx_segmented(struct ring *ring, uint64_t features, const struct packet *p)
+/* Sends a large frame in pieces of at most `frame_max` bytes. Returns false when it should be tried
+ * again later. */
+static bool tx_segmented(
+	struct ring *ring, uint64_t features, const struct packet *p, uint32_t frame_max)
 {
 	struct segmenter segmenter;
 	struct iovec storage[PACKET_SEGMENTS_MAX];
@@ -84,7 +99,7 @@ static bool tx_segmented(struct ring *ring, uint64_t features, const struct pack
 	struct packet *const pieces[] = {&piece};
 	bool first = true;
 
-	if (segment_init(&segmenter, p, PACKET_LENGTH_MAX)) {
+	if (segment_init(&segmenter, p, frame_max)) {
 		stats_drop(ring->stats, DROP_VNET_HEADER, 1);
 		return true;
 	}
@@ -109,11 +124,11 @@ static bool tx_segmented(struct ring *ring, uint64_t features, const struct pack
 }
 
 /* Sends one frame that the driver cannot take as it is. Returns false for want of room. */
-static bool tx_adapted(struct ring *ring, uint64_t features, struct packet *p)
+static bool tx_adapted(struct ring *ring, uint64_t features, struct packet *p, uint32_t frame_max)
 {
 	struct packet *const one[] = {p};
 	if (too_large(features, p))
-		return tx_segmented(ring, features, p);
+		return tx_segmented(ring, features, p, frame_max);
 	if (!(features & BIT(VIRTIO_NET_F_GUEST_CSUM))) {
 		if ((p->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && checksum_complete(p)) {
 			stats_drop(ring->stats, DROP_CHECKSUM, 1);
@@ -122,6 +137,27 @@ static bool tx_adapted(struct ring *ring, uint64_t features, struct packet *p)
 		p->vnet.flags = 0;
 	}
 	return ring_tx_burst(ring, one, 1);
+}
+
+/* Sends what the guest has a use for. */
+static uint16_t tx_withholding(
+	struct vhost_port *vhost, struct ring *ring, struct packet *const packets[], uint16_t count)
+{
+	const struct port *port = &vhost->port;
+	uint16_t done = 0;
+
+	for (; done < count; done++) {
+		struct packet *p = packets[done];
+		unsigned int reason = withhold_judge(&vhost->guest, p);
+		if (reason != DROP_COUNT) {
+			stats_drop(port->stats, reason, 1);
+			if (reason == DROP_WITHHELD_SIZE && vhost->path_error)
+				path_error_add(vhost->path_error, p, port->index, WITHHOLD_MTU);
+		} else if (!tx_adapted(ring, vhost->features, p, WITHHOLD_FRAME_MAX)) {
+			break;
+		}
+	}
+	return done;
 }
 
 static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint16_t count)
@@ -136,6 +172,8 @@ static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint
 	}
 	uint64_t features = vhost->features; /* does not change while there is a ring */
 	vhost->written = ring;
+	if (__builtin_expect(vhost->withholds, false))
+		return tx_withholding(vhost, ring, packets, count);
 	while (done < count) {
 		uint16_t run = 0;
 		while (done + run < count && fits(features, packets[done + run]))
@@ -145,7 +183,7 @@ static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint
 		if (sent < run)
 			break;
 		if (done < count) {
-			if (!tx_adapted(ring, features, packets[done]))
+			if (!tx_adapted(ring, features, packets[done], PACKET_LENGTH_MAX))
 				break;
 			done++;
 		}

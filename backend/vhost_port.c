@@ -167,6 +167,7 @@ static void note(struct vhost_port *port, const struct vhost_message *message)
 		/* Of the last activation: some front ends never take bits back. */
 		if (rte_vhost_get_negotiated_features(port->vid, &port->features))
 			port->features = 0;
+		port->guest = port->bound; /* perhaps another driver */
 		break;
 	case MESSAGE_SET_PROTOCOL_FEATURES:
 		port->protocol = message->payload.u64;
@@ -266,6 +267,9 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 		.vid = -1,
 		.listen_fd = -1,
 		.offered = vhost_port_features(config),
+		.withhold = config->withhold,
+		.bound = config->guest,
+		.path_error = config->path_error,
 	};
 	pthread_mutex_init(&port->lock, NULL);
 	memcpy(port->path, config->path, path_length + 1);

@@ -45,6 +45,7 @@
 #include "backend/quiesce.h"
 #include "backend/ring.h"
 #include "backend/stats.h"
+#include "backend/withhold.h"
 
 /* The device's queues (virtio 1.2, 5.1.2). */
 enum vhost_queue_index {
@@ -64,10 +65,13 @@ struct vhost_queue {
 };
 
 struct vhost_port_config {
-	const char *path;   /* of the socket, at most 107 bytes */
-	uint16_t index;	    /* of the port */
-	bool control_queue; /* offer VIRTIO_NET_F_CTRL_VQ (the VMM serves it) */
-	bool plain;	    /* offer no offloads and no merged receive buffers */
+	const char *path;	       /* of the socket, at most 107 bytes */
+	uint16_t index;		       /* of the port */
+	bool control_queue;	       /* offer VIRTIO_NET_F_CTRL_VQ (the VMM serves it) */
+	bool plain;		       /* offer no offloads and no merged receive buffers */
+	enum withhold_when withhold;   /* keep from the guest what it has no use for */
+	struct withhold_guest guest;   /* what is known of it before it speaks */
+	struct path_error *path_error; /* the worker's; NULL: none is told */
 	struct quiesce *quiesce;
 	struct port_stats *stats;
 	struct worker_stats *worker_stats;
@@ -81,6 +85,11 @@ struct vhost_port {
 	struct ring *tx; /* guest's receive queue */
 	/* What the driver accepted; changes only while parked. */
 	uint64_t features;
+	bool withholds; /* withhold.h applies; likewise */
+	/* Worker only: who the guest is, while withhold.h applies. Control sets it anew for each
+	 * driver, while parked. */
+	struct withhold_guest guest;
+	struct path_error *path_error; /* not owned, the worker's; may be NULL */
 	/* Worker only: the rings that were borrowed from and written to in this breath. What was
 	 * begun is finished even when control withdraws a ring in the middle; it waits for that. */
 	struct ring *borrowed;
@@ -100,6 +109,8 @@ struct vhost_port {
 	uint64_t offered;     /* features offered to the driver */
 	uint64_t protocol;    /* protocol features that the front end acked; 0 before it did */
 	struct dirty_log log; /* the front end's, for a migration */
+	enum withhold_when withhold;
+	struct withhold_guest bound; /* what is known of the guest before it speaks */
 };
 
 /*

@@ -74,6 +74,9 @@ static void start(struct vhost_port *port, unsigned int index)
 		port->worker_stats->rings_refused++;
 		return;
 	}
+	if (index == VHOST_QUEUE_RECEIVE)
+		port->withholds =
+			withhold_applies(port->withhold, port->features, config.call_fd < 0);
 	queue->started = true;
 	/* An eventfd that is full must not block a worker. The front end could undo this; stalling
 	 * by the VMM itself is outside the threat model. */

@@ -95,6 +95,8 @@ static void retry_held(struct worker *worker)
 		if (worker->ports[i].outbox.held)
 			worker->filled[worker->filled_count++] = i;
 	worker_flush(worker);
+	if (worker->path_error.waits)
+		forward_extra(worker);
 }
 
 static bool inhale_uplink(struct worker *worker, struct worker_port *uplink)

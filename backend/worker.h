@@ -27,6 +27,7 @@
 #include "backend/neighbour.h"
 #include "backend/network.h"
 #include "backend/outbox.h"
+#include "backend/path_error.h"
 #include "backend/port.h"
 #include "backend/quiesce.h"
 #include "backend/slots.h"
@@ -99,6 +100,7 @@ struct worker {
 	struct packet *burst[PORT_BURST];  /* points to them, for life */
 	struct slots *slots;		   /* for frames of the uplink; NULL without one */
 	struct packet extra[WORKER_EXTRA]; /* frames of our own */
+	struct path_error path_error;	   /* what a port's tx_burst has to say to a sender */
 	struct dhcp_frame dhcp_frame;	   /* the answer to the DHCP client at hand */
 };
 

@@ -78,6 +78,7 @@ int worker_new(const struct network *network, struct quiesce *quiesce, struct st
 	worker->guest_count = (uint16_t)guests;
 	for (unsigned int i = 0; i < PORT_BURST; i++)
 		worker->burst[i] = &worker->packets[i];
+	worker->path_error.now_ns = &worker->now_ns;
 	int error = worker_call_init(&worker->call);
 	if (error) {
 		free(worker);

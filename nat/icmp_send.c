@@ -16,8 +16,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 #define INTERVAL_NS (SECOND_NS / ICMP_SEND_PER_SECOND)
 
-/* RFC 1812, 4.3.2.7: about what no error is sent. */
-static bool is_forbidden(const struct icmp_error *error)
+bool icmp_send_is_forbidden(const struct icmp_error *error)
 {
 	const uint8_t *ip = error->about;
 	size_t header = (size_t)(ip[0] & 0xf) * 4;
@@ -70,7 +69,13 @@ static void name_alias(const struct nat *nat, uint8_t *ip, size_t length)
 			checksum_update_udp(load16_be(l4 + UDP_CHECKSUM), delta));
 }
 
-static void fill(struct nat *nat, struct packet *p, const struct icmp_error *error)
+static void seal(uint8_t *icmp, size_t length)
+{
+	store16_be(icmp + ICMP_CHECKSUM, 0);
+	store16_be(icmp + ICMP_CHECKSUM, checksum_finish(checksum_add(0, icmp, length)));
+}
+
+void icmp_send_fill(struct packet *p, const struct icmp_error *error, uint16_t id_be)
 {
 	uint16_t quote = error->length < ICMP_SEND_QUOTE_MAX ? error->length : ICMP_SEND_QUOTE_MAX;
 	uint16_t total = (uint16_t)(IPV4_HEADER_MIN + ICMP_HEADER + quote);
@@ -80,7 +85,7 @@ static void fill(struct nat *nat, struct packet *p, const struct icmp_error *err
 	store16_be(p->head + 12, htons(0x0800));
 	ip[0] = 0x45;
 	store16_be(ip + IPV4_TOTAL_LENGTH, htons(total));
-	store16_be(ip + 4, htons(nat->fragments.next_id++));
+	store16_be(ip + 4, id_be);
 	ip[IPV4_TTL] = 64;
 	ip[IPV4_PROTOCOL] = IPPROTO_ICMP;
 	store32_be(ip + IPV4_SOURCE, error->source_be);
@@ -90,10 +95,7 @@ static void fill(struct nat *nat, struct packet *p, const struct icmp_error *err
 	icmp[1] = error->code;
 	store16_be(icmp + ICMP_MTU, htons(error->mtu));
 	memcpy(icmp + ICMP_HEADER, error->about, quote);
-	if (error->verdict == NAT_VERDICT_WORLD)
-		name_alias(nat, icmp + ICMP_HEADER, quote);
-	store16_be(icmp + ICMP_CHECKSUM,
-		checksum_finish(checksum_add(0, icmp, (size_t)(ICMP_HEADER + quote))));
+	seal(icmp, (size_t)(ICMP_HEADER + quote));
 
 	p->length = (uint32_t)(ETHERNET_HEADER_LENGTH + total);
 	p->head_length = (uint16_t)p->length;
@@ -109,14 +111,22 @@ int icmp_send(struct nat *nat, const struct icmp_error *error)
 {
 	uint16_t frame;
 
-	if (is_forbidden(error))
+	if (icmp_send_is_forbidden(error))
 		return -EINVAL;
 	if (is_too_many(nat, error->budget))
 		return -EBUSY;
 	frame = outbox_new(&nat->outbox);
 	if (frame == OUTBOX_NONE)
 		return -ENOBUFS;
-	fill(nat, &nat->outbox.frames[frame].packet, error);
+	struct packet *p = &nat->outbox.frames[frame].packet;
+	icmp_send_fill(p, error, htons(nat->fragments.next_id++));
+	if (error->verdict == NAT_VERDICT_WORLD) {
+		uint8_t *icmp = p->head + p->l4_offset;
+		size_t length = p->length - p->l4_offset;
+
+		name_alias(nat, icmp + ICMP_HEADER, length - ICMP_HEADER);
+		seal(icmp, length);
+	}
 	outbox_send(&nat->outbox, frame, error->verdict);
 	nat_count(&nat->counters->icmp_sent, 1);
 	return 0;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "nat/nat.h"
@@ -33,6 +34,16 @@ struct icmp_error {
 	enum nat_verdict verdict; /* where the error goes */
 	enum icmp_budget budget;  /* that it is sent from */
 };
+
+/* Whether no error is sent about this datagram (RFC 1812, 4.3.2.7); more of it than `length` bytes
+ * is not looked at. */
+bool icmp_send_is_forbidden(const struct icmp_error *error);
+
+/*
+ * Makes `p` the error: a parsed frame without segments whose Ethernet addresses are zero. `id_be`
+ * is its IPv4 identification. Verdict and budget are not looked at.
+ */
+void icmp_send_fill(struct packet *p, const struct icmp_error *error, uint16_t id_be);
 
 /* Makes the frame ready. 0, -EBUSY (too many), -ENOBUFS (no frame), -EINVAL (none may be sent). */
 int icmp_send(struct nat *nat, const struct icmp_error *error);

@@ -24,7 +24,8 @@
 #define FIXTURE_GATEWAY_IP 0xac100001u /* 172.16.0.1 */
 #define FIXTURE_FIRST_IP 0xac100002u   /* 172.16.0.2 */
 
-/* Frames' EtherType is an experiment's: a number, then filling. */
+/* Frames' EtherType is an experiment's: a number, then filling. With `udp`, the same in a datagram.
+ */
 struct fixture {
 	char directory[64]; /* scratch, for sockets and standard error */
 	struct backend_process backend;
@@ -34,6 +35,7 @@ struct fixture {
 	bool plugged[FIXTURE_PORTS_MAX]; /* the front end is initialised */
 	pid_t dataplane;		 /* the child that must be there still at the end; 0: any */
 	uint32_t serial;		 /* number of the last frame made by fixture_number() */
+	bool udp; /* numbered frames are UDP between the guests' addresses; set by the test */
 };
 
 /* cmocka's setup and teardown; *state becomes the fixture. */
@@ -47,6 +49,10 @@ int fixture_teardown(void **state);
  */
 void fixture_start(struct fixture *fixture, unsigned int count, const char *const *suffixes,
 	const char *const *arguments);
+
+/* Suffixes with which nothing is withheld from a driver that acks nothing and waits for interrupts:
+ * it is not RedoxOS'. */
+extern const char *const fixture_full[FIXTURE_PORTS_MAX];
 
 /* Options that most tests begin with: what an ordinary Linux guest acks, queues of 256. */
 struct frontend_options fixture_options(void);
@@ -77,8 +83,9 @@ uint64_t fixture_counter(struct fixture *fixture, const char *name);
 struct frames_end fixture_end(unsigned int index, uint16_t port);
 
 /*
- * Makes the next numbered frame of `length` bytes (at least 18) from guest `from` to `target`: the
- * number, then bytes that depend on it. fixture_expect() on any port that gets it checks all that.
+ * Makes the next numbered frame of `length` bytes (at least 18; with `udp`, 46) from guest `from`
+ * to `target`: the number, then bytes that depend on it. fixture_expect() on any port that gets it
+ * checks all that.
  */
 void fixture_number(struct fixture *fixture, struct driver_frame *frame, unsigned int from,
 	const uint8_t target[6], uint32_t length);
@@ -98,7 +105,8 @@ void fixture_pass(struct fixture *fixture, unsigned int from, unsigned int to, u
 /* The same `count` times in bursts, the frames' lengths running from 60 to 1514. */
 void fixture_stream(struct fixture *fixture, unsigned int from, unsigned int to, uint32_t count);
 
-/* Makes every plugged guest's address known: each broadcasts once, and all the others get it. */
+/* Makes every plugged guest's address known: each broadcasts once, and all the others get it. With
+ * `udp` there are two guests, and each sends to the other. */
 void fixture_introduce(struct fixture *fixture);
 
 /*

@@ -18,7 +18,7 @@ static struct driver_frame got;
 static void plug(struct fixture *fixture, uint64_t features)
 {
 	struct frontend_options options = fixture_options();
-	fixture_start(fixture, 2, NULL, NULL);
+	fixture_start(fixture, 2, fixture_full, NULL);
 	fixture_plug(fixture, 1, &options);
 	options.features = features;
 	fixture_plug(fixture, 0, &options);

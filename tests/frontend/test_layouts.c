@@ -51,7 +51,7 @@ static void try_layout(struct fixture *fixture, const struct frontend_options *o
 static void plug_ordinary(struct fixture *fixture)
 {
 	struct frontend_options options = fixture_options();
-	fixture_start(fixture, 2, NULL, NULL);
+	fixture_start(fixture, 2, fixture_full, NULL);
 	fixture_plug(fixture, 1, &options);
 }
 

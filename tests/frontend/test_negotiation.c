@@ -114,9 +114,11 @@ static void redox_is_offered_no_offloads(void **state)
 	fixture_plug(fixture, 1, &options);
 	assert_int_equal(fixture->ports[0].offered, OFFER_PLAIN);
 	assert_int_equal(fixture->ports[1].offered, OFFER);
+	fixture->udp = true;
 	fixture_introduce(fixture);
 	fixture_stream(fixture, 0, 1, 1000);
-	fixture_stream(fixture, 1, 0, 1000);
+	for (uint32_t length = 60; length <= 1500; length++)
+		fixture_pass(fixture, 1, 0, length);
 }
 
 static void front_end_without_reply_ack_works(void **state)

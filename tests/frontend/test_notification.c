@@ -21,7 +21,7 @@ static struct driver_frame got;
 static void plug_pair(struct fixture *fixture, const struct frontend_options *options)
 {
 	struct frontend_options ordinary = fixture_options();
-	fixture_start(fixture, 2, NULL, NULL);
+	fixture_start(fixture, 2, fixture_full, NULL);
 	fixture_plug(fixture, 0, options);
 	fixture_plug(fixture, 1, &ordinary);
 	fixture_introduce(fixture);
@@ -151,7 +151,7 @@ static void two_polled_guests(void **state)
 	struct frontend_options options = fixture_options();
 
 	options.polled = true;
-	fixture_start(fixture, 2, NULL, NULL);
+	fixture_start(fixture, 2, fixture_full, NULL);
 	fixture_plug(fixture, 0, &options);
 	fixture_plug(fixture, 1, &options);
 	fixture_introduce(fixture);

@@ -48,7 +48,7 @@ static void make_udp(uint32_t size)
 static void plug_pair(struct fixture *fixture, const struct frontend_options *receiver)
 {
 	struct frontend_options sender = fixture_options();
-	fixture_start(fixture, 2, NULL, NULL);
+	fixture_start(fixture, 2, fixture_full, NULL);
 	fixture_plug(fixture, 0, &sender);
 	fixture_plug(fixture, 1, receiver);
 	fixture_introduce(fixture);
