@@ -22,7 +22,7 @@
 #define STALE_BASE 0x5a5a
 
 /* Enough for rings of any size and a slot's worth of each buffer. */
-static uint64_t ram_needed(const struct frontend_options *options)
+uint64_t frontend_ram_needed(const struct frontend_options *options)
 {
 	uint64_t entries = options->queue_size;
 	uint64_t rx = entries * (options->rx_buffer + 64u + 16u * 64u);
@@ -52,19 +52,37 @@ static struct driver_options driver_options_of(const struct frontend_options *op
 	};
 }
 
+/* What options mean that were left out. */
+static void complete_options(struct frontend_options *options)
+{
+	options->features |= FRONTEND_BIT(VIRTIO_F_VERSION_1);
+	if (options->rx_buffer == 0)
+		options->rx_buffer = DRIVER_HEADER_LENGTH + DRIVER_FRAME_MAX;
+}
+
+int frontend_change_driver(struct frontend *frontend, const struct frontend_options *options)
+{
+	struct guest_ram_layout layout = frontend->options.ram;
+
+	frontend->options = *options;
+	frontend->options.ram = layout;
+	complete_options(&frontend->options);
+	driver_fini(&frontend->driver);
+	struct driver_options driver = driver_options_of(&frontend->options);
+	return driver_init(&frontend->driver, &frontend->ram, &driver);
+}
+
 int frontend_init(struct frontend *frontend, const struct frontend_options *options)
 {
 	memset(frontend, 0, sizeof(*frontend));
 	frontend->options = *options;
 	frontend->client.fd = -1;
 	struct frontend_options *own = &frontend->options;
-	own->features |= FRONTEND_BIT(VIRTIO_F_VERSION_1);
-	if (own->rx_buffer == 0)
-		own->rx_buffer = DRIVER_HEADER_LENGTH + DRIVER_FRAME_MAX;
+	complete_options(own);
 	if (own->ram.regions == 0)
 		own->ram.regions = 1;
 	if (own->ram.region_size == 0)
-		own->ram.region_size = ram_needed(own);
+		own->ram.region_size = frontend_ram_needed(own);
 	int error = guest_ram_init(&frontend->ram, &own->ram);
 	if (error)
 		return error;

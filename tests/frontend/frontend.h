@@ -73,6 +73,11 @@ struct frontend {
  * frontend_fini() is due either way.
  */
 int frontend_init(struct frontend *frontend, const struct frontend_options *options);
+/* Bytes of memory that frontend_init() makes for these options when they name no size. */
+uint64_t frontend_ram_needed(const struct frontend_options *options);
+/* Another driver takes over, in the same memory, which has to have room. The device is not active.
+ * Only what is about the driver is taken of `options`. 0 or negative errno. */
+int frontend_change_driver(struct frontend *frontend, const struct frontend_options *options);
 /* Disconnects and frees everything. */
 void frontend_fini(struct frontend *frontend);
 

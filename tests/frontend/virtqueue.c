@@ -87,7 +87,7 @@ void virtqueue_fini(struct virtqueue *queue)
 }
 
 /* Tells the device that the driver is not waiting. */
-static void interrupts_off(struct virtqueue *queue)
+void virtqueue_disarm(struct virtqueue *queue)
 {
 	switch (queue->options.interrupt) {
 	case VIRTQUEUE_INTERRUPT_ALWAYS:
@@ -106,7 +106,7 @@ static void interrupts_off(struct virtqueue *queue)
 }
 
 /* Asks for an interrupt with the next used entry. */
-static void interrupts_on(struct virtqueue *queue)
+void virtqueue_arm(struct virtqueue *queue)
 {
 	if (queue->options.interrupt != VIRTQUEUE_INTERRUPT_WAITING)
 		return;
@@ -132,7 +132,7 @@ void virtqueue_clear(struct virtqueue *queue)
 	queue->avail_idx = 0;
 	queue->kicked_idx = 0;
 	queue->used_idx = 0;
-	interrupts_off(queue);
+	virtqueue_disarm(queue);
 }
 
 static void fill_descriptor(struct vring_desc *desc, const struct virtqueue_piece *piece)
@@ -299,7 +299,7 @@ int virtqueue_wait(struct virtqueue *queue, uint64_t deadline_ns)
 	if (queue->options.interrupt == VIRTQUEUE_INTERRUPT_POLLED)
 		return wait_polled(queue, deadline_ns);
 	int result = 0;
-	interrupts_on(queue);
+	virtqueue_arm(queue);
 	while (!virtqueue_has_used(queue)) {
 		struct pollfd wait = {.fd = queue->call_fd, .events = POLLIN};
 		int ready = poll(&wait, 1, deadline_left_ms(deadline_ns));
@@ -309,6 +309,6 @@ int virtqueue_wait(struct virtqueue *queue, uint64_t deadline_ns)
 		}
 		virtqueue_drain(queue);
 	}
-	interrupts_off(queue);
+	virtqueue_disarm(queue);
 	return result;
 }

@@ -108,6 +108,11 @@ int virtqueue_take(struct virtqueue *queue, uint32_t *ret_cookie, uint32_t *ret_
  */
 int virtqueue_wait(struct virtqueue *queue, uint64_t deadline_ns);
 
+/* Asks for an interrupt with the next used entry, and stops asking: virtqueue_wait() for those that
+ * wait for other things too. One more look at the ring is due after the first. */
+void virtqueue_arm(struct virtqueue *queue);
+void virtqueue_disarm(struct virtqueue *queue);
+
 /* Takes what call_fd holds; returns how many interrupts that were. */
 uint64_t virtqueue_drain(struct virtqueue *queue);
 
