@@ -48,9 +48,8 @@ int memcmp(const void *a, const void *b, size_t length)
 
 size_t strlen(const char *text)
 {
-	size_t length = 0;
+	size_t left = SIZE_MAX;
 
-	while (text[length])
-		length++;
-	return length;
+	__asm__ volatile("repne scasb" : "+D"(text), "+c"(left) : "a"(0) : "memory", "cc");
+	return ~left - 1;
 }

@@ -332,7 +332,7 @@ static void test_headers_that_lie_are_left_out(void **state)
 static void test_options_that_lie_are_left_out(void **state)
 {
 	static const uint8_t options[][4] = {
-		{2, 4, 0, 0}, {2, 5, 5, 5}, {2, 0, 5, 5}, {1, 1, 1, 2}, {3, 1, 2, 4}};
+		{2, 4, 0, 0}, {2, 5, 5, 5}, {2, 0, 5, 5}, {1, 1, 1, 2}, {1, 1, 2, 4}, {3, 1, 2, 4}};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		uint8_t segment[TCP_HEADER + 4] = {0}, *copy;
