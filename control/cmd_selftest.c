@@ -52,7 +52,15 @@ static const struct {
 	[PROBE_REPORT_SKIPPED] = {"skipped", "-", "default"},
 };
 
-/* Why the report is not whole; NULL: it is. */
+/* Whether only what goes to a port of the host is lost, which firewalls do. */
+static bool is_firewall(const struct probe_report *report)
+{
+	return probe_report_result(report, "the gateway answers pings") == PROBE_REPORT_GOOD &&
+	       probe_report_result(report, "UDP comes back unchanged") == PROBE_REPORT_BAD &&
+	       probe_report_result(report, "TCP brings a stream unchanged") == PROBE_REPORT_BAD;
+}
+
+/* Why not everything works, beyond the single checks; NULL: there is nothing to say. */
 static const char *explain(const struct selftest_outcome *outcome, char *text, size_t size)
 {
 	const struct probe_report *report = &outcome->report;
@@ -69,7 +77,10 @@ static const char *explain(const struct selftest_outcome *outcome, char *text, s
 	if (report->bail[0])
 		return report->bail;
 	if (report->ended)
-		return NULL;
+		return is_firewall(report)
+			       ? "the host answers pings, but neither UDP nor TCP: does its "
+				 "firewall drop what comes from the TAP " SELFTEST_TAP "?"
+			       : NULL;
 	if (WIFSIGNALED(outcome->status))
 		snprintf(text, size, "the VMM was killed by signal %d", WTERMSIG(outcome->status));
 	else

@@ -124,6 +124,14 @@ void probe_report_demand(struct probe_report *report, const char *name)
 			report->checks[i].result = PROBE_REPORT_BAD;
 }
 
+enum probe_report_result probe_report_result(const struct probe_report *report, const char *name)
+{
+	for (unsigned int i = 0; i < report->count; i++)
+		if (strcmp(report->checks[i].name, name) == 0)
+			return report->checks[i].result;
+	return PROBE_REPORT_SKIPPED;
+}
+
 double probe_report_value(const struct probe_report *report, const char *name)
 {
 	for (unsigned int i = 0; i < report->value_count; i++)

@@ -53,5 +53,8 @@ bool probe_report_is_good(const struct probe_report *report);
 /* A check of that name that was skipped is bad: it had to be made. */
 void probe_report_demand(struct probe_report *report, const char *name);
 
+/* What came of the check of that name; PROBE_REPORT_SKIPPED when it was not made. */
+enum probe_report_result probe_report_result(const struct probe_report *report, const char *name);
+
 /* The value of that name, or a negative number. */
 double probe_report_value(const struct probe_report *report, const char *name);

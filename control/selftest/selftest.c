@@ -32,7 +32,6 @@
 #include "control/selftest/probe_server.h"
 
 #define NETWORK "selftest"
-#define TAP "chnet-selftest"
 #define GATEWAY "198.19.254.1"
 #define PREFIX_LENGTH "24"
 
@@ -197,7 +196,7 @@ static int run_probe(struct selftest *selftest, struct run_reason *reason)
 		return r;
 	run->wishes = (struct plan_wishes){
 		.network = NETWORK,
-		.tap = TAP,
+		.tap = SELFTEST_TAP,
 		.host_ip = GATEWAY "/" PREFIX_LENGTH,
 		.request = &run->request,
 	};

@@ -8,6 +8,9 @@
 #include "control/run/run.h"
 #include "control/selftest/probe_report.h"
 
+/* The network's TAP. */
+#define SELFTEST_TAP "chnet-selftest"
+
 /* How it went, beside what the probe said. */
 struct selftest_outcome {
 	struct probe_report report;

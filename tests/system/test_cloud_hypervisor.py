@@ -115,6 +115,7 @@ def case(what):
             reason = unusable()
             if reason:
                 raise lab.Skip(reason)
+            _server()
             before = state()
             try:
                 note = function()

@@ -238,16 +238,19 @@ class Idler:
                 connection.sendall(struct.pack("<III", request, 5, len(answer)) + answer)
 
 
-@lab.test("fault: the rings are never served")
+@lab.test("fault: the rings are never served; a kick above 4 GiB that was lost is tried by paging")
 def idle_rings():
-    path = lab.SCRATCH / "idle.sock"
-    idler = Idler(path)
-    guest = Probe(vhost_network(path), "probe.patience_ms=500")
-    results = guest.ended()
-    lab.expect(guest.failed() == [probe.RINGS], f"{guest.lines}")
-    lab.expect(results[probe.RINGS].detail == "the first frame was not taken within 500 ms",
-               results[probe.RINGS].detail)
-    lab.expect(idler.GET_VRING_BASE in idler.seen, f"rings were not started: {idler.seen}")
+    for far in (False, True):
+        path = lab.SCRATCH / f"idle{far}.sock"
+        idler = Idler(path)
+        guest = Probe([*(probe.FAR if far else []), *vhost_network(path)], "probe.patience_ms=500")
+        results = guest.ended()
+        lab.expect(guest.failed() == [probe.RINGS], f"{guest.lines}")
+        lab.expect(results[probe.RINGS].detail == "the first frame was not taken within 500 ms",
+                   results[probe.RINGS].detail)
+        lab.expect(any(line.startswith("# turning paging on") for line in guest.lines) == far,
+                   f"{guest.lines}")
+        lab.expect(idler.GET_VRING_BASE in idler.seen, f"rings were not started: {idler.seen}")
 
 
 if __name__ == "__main__":

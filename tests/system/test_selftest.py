@@ -127,6 +127,18 @@ def faults():
     lab.expect_same(before, _host_state())
 
 
+@lab.test("a firewall of the host that drops what guests send to it is suspected")
+def firewall():
+    lab.run("nft", "add table ip fw; add chain ip fw input { type filter hook input priority 0; }; "
+            "add rule ip fw input iifname chnet-selftest meta l4proto { tcp, udp } drop",
+            namespace="host")
+    found = _selftest("--tap", VMM_PROBE="probe.patience_ms=300")
+    lab.run("nft", "delete table ip fw", namespace="host")
+    _expect(found, 1, "neither UDP nor TCP: does its firewall drop what comes from the TAP "
+            "chnet-selftest")
+    lab.expect(re.search(f"^{probe.PING} +ok ", found[1], re.MULTILINE), found[1])
+
+
 @lab.test("with a real Cloud Hypervisor, both ways")
 def real():
     vmm = os.environ.get("CHNET_VMM") or shutil.which("cloud-hypervisor")

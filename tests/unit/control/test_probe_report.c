@@ -37,6 +37,8 @@ static void test_a_good_report(void **state)
 	assert_string_equal(report.checks[1].name, "DHCP gives an address");
 	assert_string_equal(report.checks[1].found, "nobody answers");
 	assert_int_equal(report.checks[1].result, PROBE_REPORT_SKIPPED);
+	assert_int_equal(probe_report_result(&report, "the clock runs"), PROBE_REPORT_GOOD);
+	assert_int_equal(probe_report_result(&report, "another"), PROBE_REPORT_SKIPPED);
 	assert_true(probe_report_value(&report, "ping_us") == 36.4);
 	assert_true(probe_report_value(&report, "udp_us") < 0);
 }
