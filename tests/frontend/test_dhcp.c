@@ -178,6 +178,21 @@ static void client_gets_all_its_settings(void **state)
 	fixture_fence(fixture, 0, 1);
 }
 
+/* With a way out there is a DNS server to name: one, or the client would have none. */
+static void client_gets_one_dns_server(void **state)
+{
+	static const char *const arguments[] = {"--uplink", "tap", NULL};
+	struct frontend_options options = redox_options();
+	struct fixture *fixture = *state;
+
+	fixture_start(fixture, 1, NULL, arguments);
+	fixture_plug(fixture, 0, &options);
+	struct client_state settings = run_client(fixture, 0);
+	assert_int_equal(settings.ip, FIXTURE_FIRST_IP);
+	assert_int_equal(settings.router, FIXTURE_GATEWAY_IP);
+	assert_int_equal(settings.dns, FIXTURE_GATEWAY_IP);
+}
+
 static void bound_port_gets_its_address(void **state)
 {
 	static const char *const suffixes[] = {",ip=172.16.0.77,profile=full", ",profile=full"};
@@ -286,6 +301,7 @@ static void nonsense_is_counted(void **state)
 
 static const struct CMUnitTest tests[] = {
 	FIXTURE_TEST(client_gets_all_its_settings),
+	FIXTURE_TEST(client_gets_one_dns_server),
 	FIXTURE_TEST(bound_port_gets_its_address),
 	FIXTURE_TEST(lease_outlives_the_data_plane),
 	FIXTURE_TEST(lease_outlives_the_network),

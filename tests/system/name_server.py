@@ -37,7 +37,8 @@ class NameServer:
     """
 
     def __init__(self, namespace, address, together=0):
-        self.seen, self.together, self.waiting, self.forged = [], together, {}, False
+        self.seen, self.together, self.waiting, self.forged = [], together, {}, None
+        self._place = namespace, address
         with lab.inside(namespace):
             self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._udp.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)  # SO_RCVBUFFORCE
@@ -48,6 +49,16 @@ class NameServer:
             self._tcp.listen()
         for serve in self._serve_udp, self._serve_tcp:
             threading.Thread(target=serve, daemon=True).start()
+
+    def forge(self, on):
+        """From now on, wrong answers come before the right one; or not any more."""
+        namespace, address = self._place
+        forged = [] if on else None
+        for source in ((address, 0), ("127.0.0.52", 53)) if on else ():
+            with lab.inside(namespace):
+                forged.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            forged[-1].bind(source)
+        self.forged = forged
 
     def answer(self, message, most=65535):
         """The answer, cut to `most` bytes or what the query's OPT record allows."""
@@ -75,12 +86,15 @@ class NameServer:
             message, client = self._udp.recvfrom(65535)
             name = question(message)[0]
             self.seen.append((client[1], message[:2], name))
-            if self.forged:
+            if self.forged is not None:
                 # With another id, and with another question: neither is the answer.
                 wrong = self.answer(query(0, "n77.example"))
                 self._udp.sendto(message[:2] + wrong[2:], client)
                 right = self.answer(message, 512)
                 self._udp.sendto(bytes([right[0] ^ 1]) + right[1:-1] + b"\x99", client)
+                # With both right, from another port and from another address.
+                for other in self.forged:
+                    other.sendto(right[:-1] + b"\x99", client)
             self.waiting[name] = (message, client)
             if len(self.waiting) < self.together:
                 continue

@@ -189,9 +189,9 @@ def data_plane():
     lab.expect_same(at.before, state())
 
 
-@case("a second VM joins; the network lives as long as one of them, and no longer")
+@case("a second VM joins and knows the first by its --hostname; the network lives as long as one of them, and no longer")
 def join():
-    first = Run(kernel="uml", name="first")
+    first = Run("--hostname", "Alpha", kernel="uml", name="first")
     first.booted(40)
     first.configure(0)
     second = Run(kernel="uml", name="second")
@@ -200,6 +200,8 @@ def join():
     lab.expect("mac=52:54:00:12:34:57" in " ".join(vmm_arguments()), f"{vmm_arguments()}")
     second.configure(1)
     second.ping(first.address)
+    text = second.run("dig +short @172.16.0.1 alpha.chnet; dig +short +tcp @172.16.0.1 alpha.chnet")
+    lab.expect(text.split() == [first.address] * 2, text)
     (monitor,) = monitors()
     first.signal(signal.SIGTERM)
     lab.expect(first.wait(20) == 0, f"{first.lines[-5:]}")

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What guests are served: addresses by DHCP, names by DNS."""
 import inspect
+import json
 import os
+import pathlib
 import re
 import signal
 import types
@@ -14,7 +16,8 @@ from vhost import Vhost
 from wire import WireGuest
 
 at = types.SimpleNamespace()
-RESOLV = lab.SCRATCH / "resolv.conf"
+RESOLV = pathlib.Path("/etc/resolv.conf")  # of the laboratory
+STUB = pathlib.Path("/run/systemd/resolve/stub-resolv.conf")
 SCRIPT = """#!/bin/sh
 # For udhcpc and dhclient: sets what was leased, and keeps it for the test.
 env >/tmp/lease
@@ -45,15 +48,68 @@ def _udhcpc(guest, *more):
                      f"-O domain {' '.join(more)}; cat /tmp/lease")
 
 
-@lab.test("udhcpc: an address of the plan, the gateway, one DNS server, MTU and name")
-def busybox():
-    RESOLV.write_text("# of the laboratory\nnameserver 127.0.0.53\n")
-    lab.run("mount", "--bind", RESOLV, os.path.realpath("/etc/resolv.conf"))
+def _replace(path, text=None, link=None):
+    """Puts a file, or a link, in the place of another, as careful programs do."""
+    made = path.with_name("made")
+    if link:
+        made.symlink_to(link)
+    else:
+        made.write_text(text)
+    made.replace(path)
+
+
+NETWORKD = """[Match]
+Name=eth0
+[Network]
+DHCP=ipv4
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+[DHCPv4]
+DUIDType=uuid
+DUIDRawData=00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f
+"""
+
+
+def _networkd(guest):
+    """Starts it without D-Bus and udev; when it has set all up, what it said and did about DHCP."""
+    guest.serve("networkd", "env SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console sh -c "
+                "'echo $$ >/run/pid; exec /lib/systemd/systemd-networkd' 2>&1 | tee /run/log",
+                until='"configuring -> configured"')
+    return guest.run("grep -a DHCP /run/log; ip -4 address show dev eth0; ip route; "
+                     "cat /run/systemd/netif/leases/*")
+
+
+@lab.test("systemd-networkd: its settings, the same address after it was killed, and a release")
+def networkd():
+    lab.run("cp", "-a", "/etc", lab.SCRATCH / "etc")
+    lab.run("mount", "--bind", lab.SCRATCH / "etc", "/etc")
+    _replace(RESOLV, "# of the laboratory\nnameserver 127.0.0.53\n")
     at.names = NameServer("host", "127.0.0.53")
     at.vhost = Vhost("--socket", f"{lab.SCRATCH}/guest0.sock,mac=52:54:00:12:34:56",
                      "--socket", f"{lab.SCRATCH}/guest1.sock,ip=172.16.0.77,hostname=db").ready()
     at.a = _boot(0, "52:54:00:12:34:56")
     at.b = _boot(1, "02:00:00:00:00:99")
+    at.a.run("mount -t tmpfs tmpfs /run; mount -o remount,ro /sys\n"  # so there is no udev to wait for
+             "cd /run; mkdir -p systemd/network systemd/netif/links systemd/netif/leases systemd/netif/lldp\n"
+             f"chown -R systemd-network: systemd/netif; cat >systemd/network/eth0.network <<'EOT'\n{NETWORKD}EOT")
+    text = _networkd(at.a)
+    for part in ("DISCOVER", "OFFER", "REQUEST (requesting)", "ACK", "gateway 172.16.0.1 acquired from 172.16.0.1",
+                 "default via 172.16.0.1", "ROUTER=172.16.0.1", "DNS=172.16.0.1", "SERVER_ADDRESS=172.16.0.1",
+                 "LIFETIME=43200", "DOMAINNAME=chnet"):
+        lab.expect(part in text, f"{part} is missing in {text}")
+    lab.expect(_address(at.a) == "172.16.0.2", text)
+    at.a.ping(lab.WORLD_SERVER)
+    at.a.run("kill -9 $(cat /run/pid)")
+    text = _networkd(at.a)
+    lab.expect("address 172.16.0.2/24, gateway 172.16.0.1 acquired" in text, text)
+    text = at.a.run("pid=$(cat /run/pid); kill $pid; tail --pid $pid -s 0.1 -f /dev/null; grep -a DHCP /run/log\n"
+                    "umount /run; mount -o remount,rw /sys")
+    lab.expect("DHCPv4 client: RELEASE" in text, text)
+    lab.expect("inet " not in at.a.run("ip -4 address show dev eth0"), "the address is still there")
+
+
+@lab.test("udhcpc: an address of the plan, the gateway, one DNS server, MTU and name")
+def busybox():
     lease = _udhcpc(at.a, "-x hostname:Web")
     lab.expect(_address(at.a) == "172.16.0.2", lease)
     for line in ("router=172.16.0.1", "dns=172.16.0.1", "mtu=1500", "domain=chnet", "subnet=255.255.255.0",
@@ -103,24 +159,43 @@ def names():
                f"leaked: {at.names.seen}")
 
 
-@lab.test("random ids and source ports; forged answers are not taken")
+def _dns_counters():
+    return json.loads(lab.run("curl", "-sS", "--unix-socket", "/run/chnet/default.sock",
+                              "http://chnet/v1/counters"))["dns"]
+
+
+@lab.test("random ids and source ports; forged answers are not taken, and are counted")
 def forgery():
     del at.names.seen[:]
-    at.names.forged = True
+    before = _dns_counters()
+    at.names.forge(True)
     text = at.a.run("for n in 1 2 3 4 5 6 7 8; do dig +short @172.16.0.1 n$n.example; done")
-    at.names.forged = False
+    at.names.forge(False)
     lab.expect(text.split() == [f"192.0.2.{n}" for n in range(1, 9)], text)
     seen = at.names.seen
+    after = _dns_counters()
+    # Two for each query; those from another port or address do not get that far.
+    lab.expect(after["drops"]["forged"] - before["drops"]["forged"] == 16, f"{before} {after}")
+    lab.expect(after["answers"] - before["answers"] == 8, f"{before} {after}")
     lab.expect(len({port for port, _, _ in seen}) == 8, f"ports: {seen}")
     lab.expect(len({identity for _, identity, _ in seen}) >= 7, f"ids: {seen}")
 
 
-@lab.test("resolv.conf changes, by a write and by a rename")
+@lab.test("resolv.conf changes: by a write, a rename, and as systemd-resolved links and renames it")
 def resolv():
-    other = NameServer("host", "127.0.0.99")
-    RESOLV.write_text("nameserver 127.0.0.99\n")
-    lab.expect(at.a.run("dig +short @172.16.0.1 n9.example") == "192.0.2.9", "no answer")
-    lab.expect([name for _, _, name in other.seen] == ["n9.example"], f"seen: {other.seen}")
+    others = [NameServer("host", f"127.0.0.{90 + number}") for number in range(4)]
+    STUB.parent.mkdir(parents=True)
+    STUB.write_text("# This is systemd-resolved's.\nnameserver 127.0.0.92\noptions edns0 trust-ad\nsearch .\n")
+    steps = (lambda: RESOLV.write_text("nameserver 127.0.0.90\n"),
+             lambda: _replace(RESOLV, "nameserver 127.0.0.91\n"),
+             lambda: _replace(RESOLV, link=f"../{STUB.relative_to('/')}"),
+             lambda: _replace(STUB, "nameserver 127.0.0.93\n"))
+    for number, (step, other) in enumerate(zip(steps, others)):
+        step()
+        name = f"n{90 + number}.example"
+        lab.expect(at.a.run(f"dig +short @172.16.0.1 {name}") == f"192.0.2.{90 + number}", name)
+        lab.expect([seen for _, _, seen in other.seen] == [name], f"{number} has seen {other.seen}")
+    _replace(RESOLV, "nameserver 127.0.0.53\n")
     # The first one does not answer: the next one is asked.
     RESOLV.write_text("nameserver 127.0.0.98\nnameserver 127.0.0.53\n")
     lab.expect(at.a.run("dig +short @172.16.0.1 n10.example") == "192.0.2.10", "no answer")
@@ -158,6 +233,15 @@ print("left:", len(left), "turns:", turn + 1)
 """
 
 
+@lab.test("1,000 queries by eight dig at once, half of them over TCP")
+def many_digs():
+    text = at.a.run("for i in 0 1 2 3 4 5 6 7; do seq -f n%g.example $((i * 125)) $((i * 125 + 124)) >/tmp/names.$i\n"
+                    "dig $([ $i -lt 4 ] || echo +tcp) +short @172.16.0.1 -f /tmp/names.$i >/tmp/found.$i & done; wait\n"
+                    "cat /tmp/found.*", limit_s=90)
+    lab.expect(sorted(text.split()) == sorted(f"192.0.{2 + n // 256}.{n % 256}" for n in range(1000)),
+               f"{len(text.split())} answers: {text[:200]}")
+
+
 @lab.test("1,000 queries in parallel: none is answered before all have arrived")
 def parallel():
     server = NameServer("host", "127.0.0.97", together=1000)
@@ -171,10 +255,11 @@ def parallel():
     return f"{text}; {len(server.seen)} queries seen by the server"
 
 
-@lab.test("guests that use a server of the world directly still can")
+@lab.test("guests that use 1.1.1.1 directly still can")
 def direct():
-    world = NameServer("world", lab.WORLD_SERVER)
-    text = at.a.run(f"dig +short @{lab.WORLD_SERVER} n6.example; dig +short +tcp @{lab.WORLD_SERVER} n7.example")
+    lab.run("ip", "-n", "world", "address", "add", "1.1.1.1/32", "dev", "lo")
+    world = NameServer("world", "1.1.1.1")
+    text = at.a.run("dig +short @1.1.1.1 n6.example; dig +short +tcp @1.1.1.1 n7.example")
     lab.expect(text.split() == ["192.0.2.6", "192.0.2.7"], text)
     lab.expect(len(world.seen) == 1, f"{world.seen}")
 
