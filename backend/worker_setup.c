@@ -162,7 +162,7 @@ int worker_bind_port(struct worker *worker, uint16_t port, const uint8_t *mac, u
 	}
 	set_dhcp_port(worker, port, &told);
 	if (mac && worker->dhcp)
-		dhcp_lease_settle(worker->dhcp->table, port, mac);
+		dhcp_lease_settle(worker->dhcp->table, &worker->dhcp->lan, port, mac);
 	return 0;
 }
 

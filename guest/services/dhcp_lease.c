@@ -125,6 +125,14 @@ static uint32_t bound_be(const struct dhcp_lan *lan, uint16_t port)
 	return lan->ports[port].ip_be;
 }
 
+/* The same, when the port has an address of its own: that one alone. */
+static bool is_allowed(const struct dhcp_lan *lan, uint16_t port, uint32_t ip_be)
+{
+	uint32_t fixed_be = bound_be(lan, port);
+
+	return fixed_be ? ip_be == fixed_be : is_leasable(lan, port, ip_be);
+}
+
 static bool is_taken(const struct dhcp_lan *lan, uint32_t ip_be, const uint8_t *mac)
 {
 	return lan->taken && lan->taken(lan->context, ip_be, mac);
@@ -222,11 +230,12 @@ void dhcp_lease_leave(struct dhcp_table *table, uint16_t port, uint32_t now_s)
 	}
 }
 
-void dhcp_lease_settle(struct dhcp_table *table, uint16_t port, const uint8_t mac[DHCP_MAC_LENGTH])
+void dhcp_lease_settle(struct dhcp_table *table, const struct dhcp_lan *lan, uint16_t port,
+	const uint8_t mac[DHCP_MAC_LENGTH])
 {
 	struct dhcp_lease *lease = dhcp_lease_find(table, mac);
 
-	if (lease && lease->port == DHCP_PORT_NONE)
+	if (lease && lease->port == DHCP_PORT_NONE && is_allowed(lan, port, lease->ip_be))
 		move(lease, port);
 }
 
@@ -357,12 +366,9 @@ static uint32_t choose_be(const struct search *search, uint32_t wanted_be)
 /* May the client keep what it was given before? */
 static bool is_kept(const struct search *search, const struct dhcp_lease *lease)
 {
-	uint32_t fixed_be = bound_be(search->lan, search->port);
-
-	if (fixed_be)
-		return lease->ip_be == fixed_be;
-	return is_leasable(search->lan, search->port, lease->ip_be) &&
-	       !is_taken(search->lan, lease->ip_be, search->mac);
+	return is_allowed(search->lan, search->port, lease->ip_be) &&
+	       (bound_be(search->lan, search->port) ||
+		       !is_taken(search->lan, lease->ip_be, search->mac));
 }
 
 int dhcp_lease_choose(struct dhcp_table *table, const struct dhcp_lan *lan, uint16_t port,

@@ -119,8 +119,12 @@ bool dhcp_table_is_empty(const struct dhcp_table *table);
  */
 void dhcp_lease_leave(struct dhcp_table *table, uint16_t port, uint32_t now_s);
 
-/* No other port than this one has that MAC: its lease, if it is at none, is there. */
-void dhcp_lease_settle(struct dhcp_table *table, uint16_t port, const uint8_t mac[DHCP_MAC_LENGTH]);
+/*
+ * No other port than this one has that MAC: its lease, if it is at none and the address may be had
+ * there, is there.
+ */
+void dhcp_lease_settle(struct dhcp_table *table, const struct dhcp_lan *lan, uint16_t port,
+	const uint8_t mac[DHCP_MAC_LENGTH]);
 
 /* The record of `mac` that is neither free nor declined; NULL: none. */
 struct dhcp_lease *dhcp_lease_find(struct dhcp_table *table, const uint8_t mac[DHCP_MAC_LENGTH]);

@@ -290,14 +290,25 @@ static void test_settle(void **state)
 {
 	take(0, mac_of(0), 0, NOW);
 	take(1, mac_of(1), 0, NOW);
-	dhcp_lease_settle(&table, 5, mac_of(0));
+	dhcp_lease_settle(&table, &lan, 5, mac_of(0));
 	assert_int_equal(table.leases[0].port, 0);
 	dhcp_table_reopen(&table, NOW);
-	dhcp_lease_settle(&table, 5, mac_of(0));
+	dhcp_lease_settle(&table, &lan, 5, mac_of(0));
 	assert_int_equal(table.leases[0].port, 5);
 	assert_int_equal(table.leases[1].port, DHCP_PORT_NONE);
-	dhcp_lease_settle(&table, 5, mac_of(7));
+	dhcp_lease_settle(&table, &lan, 5, mac_of(7));
 	assert_null(dhcp_lease_find(&table, mac_of(7)));
+	/* Not with an address that is another port's, or another one than the port's own. */
+	lan.ports[9].ip_be = htonl(0xac100003);
+	dhcp_lease_settle(&table, &lan, 6, mac_of(1));
+	assert_int_equal(table.leases[1].port, DHCP_PORT_NONE);
+	lan.ports[6].ip_be = htonl(0xac100008);
+	lan.ports[9].ip_be = 0;
+	dhcp_lease_settle(&table, &lan, 6, mac_of(1));
+	assert_int_equal(table.leases[1].port, DHCP_PORT_NONE);
+	lan.ports[6].ip_be = htonl(0xac100003);
+	dhcp_lease_settle(&table, &lan, 6, mac_of(1));
+	assert_int_equal(table.leases[1].port, 6);
 }
 
 /* What is at no port makes room when there is none: first what was given back, then the rest. */
