@@ -30,6 +30,17 @@ static const char *nat_kind(const struct api_view *view)
 	return has_nat(view) ? "user" : "kernel";
 }
 
+/* What the DNS server has counted; `counters` may be NULL. */
+static void count_dns(const struct dns_counters *counters, struct api_status *status)
+{
+	if (!counters)
+		return;
+	status->dns_queries = __atomic_load_n(&counters->queries_udp, __ATOMIC_RELAXED) +
+			      __atomic_load_n(&counters->queries_tcp, __ATOMIC_RELAXED);
+	for (unsigned int reason = 0; reason < DNS_DROP_COUNT; reason++)
+		status->dns_drops += __atomic_load_n(&counters->drops[reason], __ATOMIC_RELAXED);
+}
+
 static int status(void *context, struct api_status *ret_status, char *error)
 {
 	const struct api_view *view = context;
@@ -60,7 +71,9 @@ static int status(void *context, struct api_status *ret_status, char *error)
 		.uptime_s = (worker_clock_ns() - config->started_ns) / 1000000000,
 		.sessions = __atomic_load_n(&config->stats->nat.sessions_live, __ATOMIC_RELAXED),
 		.sessions_max = has_nat(view) ? options->sessions : 0,
+		.dns_be = config->dns_be,
 	};
+	count_dns(config->dns, ret_status);
 	snprintf(ret_status->egress, sizeof(ret_status->egress), "%.15s", answer.text);
 	return 0;
 }

@@ -58,6 +58,13 @@ static void show(const json_t *status)
 		printf("sessions  %lld of %lld\n",
 			(long long)output_member_number(status, "sessions"),
 			(long long)output_member_number(status, "sessions_max"));
+	const char *dns = output_member_text(status, "dns");
+	printf("dns       %s", dns ? dns : "none");
+	if (output_member_number(status, "dns_queries"))
+		printf(", %lld queries, %lld drops",
+			(long long)output_member_number(status, "dns_queries"),
+			(long long)output_member_number(status, "dns_drops"));
+	putchar('\n');
 	printf("ports     %lld, %lld with a guest\n",
 		(long long)output_member_number(status, "ports"),
 		(long long)output_member_number(status, "ports_connected"));

@@ -26,7 +26,7 @@ struct api_answer api_status_get(
 	count_ports(network, &ports, &connected);
 	return api_answer_json(200,
 		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:i, s:o, s:i, s:i, s:i, s:I, "
-			  "s:I, s:I, s:I, s:i, s:i}",
+			  "s:I, s:I, s:I, s:i, s:i, s:o, s:I, s:I}",
 			"name", status.name, "version", status.version, "uplink", status.uplink,
 			"nat", status.nat, "tap", status.tap, "egress",
 			status.egress[0] ? status.egress : NULL, "gateway",
@@ -36,5 +36,6 @@ struct api_answer api_status_get(
 			(json_int_t)status.restarts, "uptime_s", (json_int_t)status.uptime_s,
 			"sessions", (json_int_t)status.sessions, "sessions_max",
 			(json_int_t)status.sessions_max, "ports", (int)ports, "ports_connected",
-			(int)connected));
+			(int)connected, "dns", api_json_ipv4(status.dns_be), "dns_queries",
+			(json_int_t)status.dns_queries, "dns_drops", (json_int_t)status.dns_drops));
 }

@@ -38,6 +38,9 @@ struct api_status {
 	uint64_t uptime_s;     /* of the network */
 	uint64_t sessions;     /* live in the NAT */
 	uint64_t sessions_max; /* its capacity; 0 without a NAT of our own */
+	uint32_t dns_be;       /* the DNS server that guests are told; 0: none */
+	uint64_t dns_queries;  /* of guests, to the DNS server here */
+	uint64_t dns_drops;    /* what it dropped, for all reasons together */
 };
 
 #define API_LEASES_MAX 8 /* of one port */

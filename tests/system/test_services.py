@@ -10,6 +10,7 @@ import signal
 import types
 
 import lab
+from chnet import chnet
 from guests import UmlGuest
 from name_server import NameServer, query
 from vhost import Vhost
@@ -177,6 +178,8 @@ def forgery():
     # Two for each query; those from another port or address do not get that far.
     lab.expect(after["drops"]["forged"] - before["drops"]["forged"] == 16, f"{before} {after}")
     lab.expect(after["answers"] - before["answers"] == 8, f"{before} {after}")
+    lab.expect(f"\ndns       172.16.0.1, {after['queries_udp'] + after['queries_tcp']} queries, "
+               f"{sum(after['drops'].values())} drops\n" in chnet("status"), chnet("status"))
     lab.expect(len({port for port, _, _ in seen}) == 8, f"ports: {seen}")
     lab.expect(len({identity for _, identity, _ in seen}) >= 7, f"ids: {seen}")
 

@@ -40,6 +40,9 @@ static int status(void *context, struct api_status *ret_status, char *error)
 		.uptime_s = 1234567890123,
 		.sessions = 5,
 		.sessions_max = 1024,
+		.dns_be = htonl(0x01010101),
+		.dns_queries = 7000000000,
+		.dns_drops = 6000000000,
 	};
 	return 0;
 }

@@ -91,6 +91,9 @@ static void test_status(void **state)
 	assert_string_equal(text("outside"), "172.16.0.254");
 	assert_int_equal(number("uptime_s"), 1234567890123);
 	assert_int_equal(number("restarts"), 2);
+	assert_string_equal(text("dns"), "1.1.1.1");
+	assert_int_equal(number("dns_queries"), 7000000000);
+	assert_int_equal(number("dns_drops"), 6000000000);
 }
 
 static void test_paths_and_methods(void **state)
