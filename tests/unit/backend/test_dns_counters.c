@@ -36,7 +36,7 @@ static void see(void *context, const struct stats_counter *counter)
 /* Each is visited once, under a name of its own. */
 static void test_walk(void **state)
 {
-	uint64_t values[COUNT];
+	uint64_t values[COUNT] = {0};
 	struct dns_counters counters;
 	struct seen seen = {0};
 
