@@ -388,6 +388,14 @@ static int map_code(void)
 	       MAP_FAILED;
 }
 
+/* Leases are read there, from memory that could be written. */
+static int make_memory_writable(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_WRITE) < 0;
+}
+
 static int start_a_thread(void)
 {
 	return syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND, NULL, NULL, NULL, NULL) <
@@ -402,7 +410,7 @@ static void test_resolver(void **state)
 		push_to_a_terminal, make_a_packet_socket, bind_a_socket, remove_a_file,
 		open_to_write, open_to_read_and_write, open_to_empty, open_to_make,
 		open_without_a_name, open_by_the_old_call, open_by_the_newest_call, map_code,
-		start_a_thread};
+		make_memory_writable, start_a_thread};
 	struct sandbox_config config = {
 		.parent = getpid(), .uid = getuid(), .gid = getgid(), .resolver = true};
 
