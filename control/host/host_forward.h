@@ -27,5 +27,6 @@ struct host_forward {
 	uint8_t protocol;	  /* IPPROTO_TCP or IPPROTO_UDP */
 };
 
-/* A number that two lists share when they are the same forwards in the same order (FNV-1a of words). */
+/* A number that two lists share when they are the same forwards in the same order (FNV-1a of
+ * words). */
 uint64_t host_forward_digest(const struct host_forward *forwards, size_t count);
