@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "backend/options_value.h"
+#include "control/number.h"
 
 static int parse_uplink(struct options_parser *parser, const char *value)
 {
@@ -72,7 +73,7 @@ static int parse_host_ip(struct options_parser *parser, const char *value)
 	if (options_read_ipv4(text, &address_be) < 0)
 		return options_refuse(
 			parser, "'%s' is not an IPv4 address: write it as 172.16.0.1/24", value);
-	if (slash && options_read_number(slash + 1, 16, 30, &prefix) < 0)
+	if (slash && number_read(slash + 1, 16, 30, &prefix) < 0)
 		return options_refuse(parser,
 			"'%s' is not a prefix length from 16 to 30: write it as 172.16.0.1/24",
 			slash + 1);
@@ -138,7 +139,7 @@ static int read_fd(struct options_parser *parser, const char *value, const char 
 {
 	uint32_t fd;
 
-	if (options_read_number(value, 3, INT32_MAX, &fd) < 0)
+	if (number_read(value, 3, INT32_MAX, &fd) < 0)
 		return options_refuse(parser,
 			"'%s' is not a descriptor of 3 or more: write as in '%s 3 3%s'", value,
 			name, shell);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/options_value.h"
+#include "control/number.h"
 
 #define SESSIONS_MIN 1024
 #define SESSIONS_MAX 16777216
@@ -87,7 +88,7 @@ static int read_timeout(struct options_parser *parser, const char *text, const c
 	if (*to != 0)
 		return options_refuse(
 			parser, "%s= is given twice: leave one out", timeouts[i].name);
-	if (options_read_number(equals + 1, 0, TIMEOUT_MAX, &seconds) < 0)
+	if (number_read(equals + 1, 0, TIMEOUT_MAX, &seconds) < 0)
 		return options_refuse(parser,
 			"'%s' is not a number of seconds up to %d: write as udp=300", text,
 			TIMEOUT_MAX);
@@ -115,7 +116,7 @@ int options_timeout_parse(struct options_parser *parser, const char *value)
 
 int options_sessions_parse(struct options_parser *parser, const char *value)
 {
-	if (options_read_number(value, SESSIONS_MIN, SESSIONS_MAX, &parser->options->sessions) < 0)
+	if (number_read(value, SESSIONS_MIN, SESSIONS_MAX, &parser->options->sessions) < 0)
 		return options_refuse(parser,
 			"'%s' is not a number from %d to %d: the default is %d", value,
 			SESSIONS_MIN, SESSIONS_MAX, OPTIONS_SESSIONS_DEFAULT);
@@ -124,7 +125,7 @@ int options_sessions_parse(struct options_parser *parser, const char *value)
 
 int options_sessions_per_guest_parse(struct options_parser *parser, const char *value)
 {
-	if (options_read_number(value, 0, SESSIONS_MAX, &parser->options->sessions_per_guest) < 0)
+	if (number_read(value, 0, SESSIONS_MAX, &parser->options->sessions_per_guest) < 0)
 		return options_refuse(parser,
 			"'%s' is not a number up to %d: the default is 0, a fair share", value,
 			SESSIONS_MAX);
@@ -133,8 +134,7 @@ int options_sessions_per_guest_parse(struct options_parser *parser, const char *
 
 int options_new_sessions_parse(struct options_parser *parser, const char *value)
 {
-	if (options_read_number(
-		    value, 0, NEW_SESSIONS_MAX, &parser->options->new_sessions_per_guest) < 0)
+	if (number_read(value, 0, NEW_SESSIONS_MAX, &parser->options->new_sessions_per_guest) < 0)
 		return options_refuse(parser,
 			"'%s' is not a number up to %d: the default is %d a second, and 0 is no "
 			"limit",

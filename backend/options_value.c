@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/number.h"
+
 /* A port number with its terminating zero. */
 #define PORT_TEXT 6
 
@@ -70,25 +72,6 @@ int options_read_ipv4(const char *text, uint32_t *ret_address_be)
 	return 0;
 }
 
-int options_read_number(const char *text, uint32_t low, uint32_t high, uint32_t *ret_number)
-{
-	uint64_t number = 0;
-
-	if (!*text)
-		return -EINVAL;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -EINVAL;
-		number = number * 10 + (uint64_t)(*text - '0');
-		if (number > high)
-			return -EINVAL;
-	}
-	if (number < low)
-		return -EINVAL;
-	*ret_number = (uint32_t)number;
-	return 0;
-}
-
 int options_read_word(const struct options_word *words, const char *text, int *ret_value)
 {
 	for (; words->name; words++) {
@@ -110,11 +93,11 @@ int options_read_ports(
 
 	if (length < sizeof(first))
 		memcpy(first, text, length);
-	if (options_read_number(first, 1, UINT16_MAX, &low) < 0)
+	if (number_read(first, 1, UINT16_MAX, &low) < 0)
 		return options_refuse(
 			parser, "'%.*s' is not a port from 1 to 65535", (int)length, text);
 	high = low;
-	if (dash && options_read_number(dash + 1, 1, UINT16_MAX, &high) < 0)
+	if (dash && number_read(dash + 1, 1, UINT16_MAX, &high) < 0)
 		return options_refuse(parser, "'%s' is not a port from 1 to 65535", dash + 1);
 	if (high < low)
 		return options_refuse(parser,

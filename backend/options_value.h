@@ -45,7 +45,6 @@ int options_refuse(struct options_parser *parser, const char *format, ...)
  */
 int options_read_mac(const char *text, uint8_t ret_mac[6]); /* six hexadecimal bytes with colons */
 int options_read_ipv4(const char *text, uint32_t *ret_address_be);
-int options_read_number(const char *text, uint32_t low, uint32_t high, uint32_t *ret_number);
 int options_read_word(const struct options_word *words, const char *text, int *ret_value);
 
 /* Reads the path of a socket to make. 0, or -EINVAL refused. */

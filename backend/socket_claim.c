@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "backend/claim_lock.h"
-#include "backend/options_value.h"
+#include "control/number.h"
 
 #define LOCK_NAME_CAPACITY 80
 #define DIRECTORY_CAPACITY sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -312,7 +312,7 @@ gid_t socket_claim_group(const struct socket_claim *claim)
 
 	if (claim->owner != 0)
 		return claim->group;
-	if (text && options_read_number(text, 0, INT32_MAX, &gid) == 0)
+	if (text && number_read(text, 0, INT32_MAX, &gid) == 0)
 		return gid;
 	return getegid();
 }

@@ -3,8 +3,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "control/call.h"
 #include "control/client.h"
 #include "control/command.h"
+#include "control/number.h"
 #include "control/output.h"
 #include "control/usage.h"
 
@@ -76,15 +78,6 @@ static int add(int argc, char *argv[])
 	return code;
 }
 
-struct del_values {
-	const char *name;
-};
-
-static const struct usage_option del_options[] = {
-	USAGE_NETWORK(struct del_values, name),
-	{0},
-};
-
 static const struct usage del_usage = {
 	.verb = "port del",
 	.operands = "PORT",
@@ -93,27 +86,22 @@ static const struct usage del_usage = {
 	.description =
 		"Takes a port away while the network runs: its guest is cut off at once, the\n"
 		"others do not notice. 'chnet ports' shows the numbers.",
-	.options = del_options,
+	.options = call_change_options,
 };
 
 static int del(int argc, char *argv[])
 {
-	struct del_values values = {.name = USAGE_NETWORK_DEFAULT};
-	struct usage_operands operands = {0};
-	char error[CLIENT_ERROR_CAPACITY], path[64];
-	json_t *answer = NULL;
+	const char *network, *text;
+	char path[64];
+	uint32_t number;
 
-	int code = usage_read(&del_usage, argc, argv, &values, &operands);
+	int code = call_read(&del_usage, argc, argv, &network, &text);
 	if (code != USAGE_GO_ON)
 		return code;
-	uint32_t number;
-	if (usage_number(operands.texts[0], &number) < 0)
-		return usage_refuse(&del_usage, "%s: not a number: 'chnet ports' shows them",
-			operands.texts[0]);
+	if (number_read(text, 0, UINT32_MAX, &number) < 0)
+		return usage_refuse(&del_usage, "%s: not a number: 'chnet ports' shows them", text);
 	snprintf(path, sizeof(path), "/v1/ports/%u", number);
-	int result = client_json(values.name, "DELETE", path, NULL, &answer, error);
-	json_decref(answer);
-	return result < 0 ? command_fail("%s", error) : COMMAND_OK;
+	return call_change(network, "DELETE", path, NULL);
 }
 
 static const struct command verbs[] = {

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdbool.h>
 #include <stdio.h>
 
-#include "control/client.h"
+#include "control/call.h"
 #include "control/command.h"
 #include "control/output.h"
-#include "control/usage.h"
-
-struct values {
-	const char *name;
-	bool json;
-};
-
-static const struct usage_option options[] = {
-	USAGE_NETWORK(struct values, name),
-	USAGE_JSON(struct values, json),
-	{0},
-};
 
 static const struct usage usage = {
 	.verb = "ports",
@@ -25,7 +12,7 @@ static const struct usage usage = {
 		"GUEST is 'up' when the guest's driver uses both queues, 'connected' when only\n"
 		"a VMM is there. NAME and IP are what the port was given, else what DHCP was told\n"
 		"and gave. RX is what came from the guest, TX what went to it.",
-	.options = options,
+	.options = call_show_options,
 };
 
 static const struct output_column columns[] = {
@@ -87,16 +74,5 @@ static int show(const json_t *answer)
 
 int cmd_ports(int argc, char *argv[])
 {
-	struct values values = {.name = USAGE_NETWORK_DEFAULT};
-	char error[CLIENT_ERROR_CAPACITY];
-	json_t *answer = NULL;
-
-	int code = usage_read(&usage, argc, argv, &values, NULL);
-	if (code != USAGE_GO_ON)
-		return code;
-	if (client_json(values.name, "GET", "/v1/ports", NULL, &answer, error) < 0)
-		return command_fail("%s", error);
-	code = values.json ? output_json(answer) : show(answer);
-	json_decref(answer);
-	return code;
+	return call_show(&usage, argc, argv, "/v1/ports", show);
 }

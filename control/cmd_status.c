@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdbool.h>
 #include <stdio.h>
 
-#include "control/client.h"
+#include "control/call.h"
 #include "control/command.h"
 #include "control/output.h"
-#include "control/usage.h"
-
-struct values {
-	const char *name;
-	bool json;
-};
-
-static const struct usage_option options[] = {
-	USAGE_NETWORK(struct values, name),
-	USAGE_JSON(struct values, json),
-	{0},
-};
 
 static const struct usage usage = {
 	.verb = "status",
 	.description = "Shows what a network is and how it does.",
-	.options = options,
+	.options = call_show_options,
 };
 
 /* "1 d 02:03:04" */
@@ -34,7 +21,7 @@ static const char *duration(json_int_t seconds, char text[32])
 	return text;
 }
 
-static void show(const json_t *status)
+static int show(const json_t *status)
 {
 	const char *tap = output_member_text(status, "tap"),
 		   *egress = output_member_text(status, "egress"),
@@ -68,24 +55,10 @@ static void show(const json_t *status)
 	printf("ports     %lld, %lld with a guest\n",
 		(long long)output_member_number(status, "ports"),
 		(long long)output_member_number(status, "ports_connected"));
+	return COMMAND_OK;
 }
 
 int cmd_status(int argc, char *argv[])
 {
-	struct values values = {.name = USAGE_NETWORK_DEFAULT};
-	char error[CLIENT_ERROR_CAPACITY];
-	json_t *status = NULL;
-
-	int code = usage_read(&usage, argc, argv, &values, NULL);
-	if (code != USAGE_GO_ON)
-		return code;
-	if (client_json(values.name, "GET", "/v1/status", NULL, &status, error) < 0)
-		return command_fail("%s", error);
-	code = COMMAND_OK;
-	if (values.json)
-		code = output_json(status);
-	else
-		show(status);
-	json_decref(status);
-	return code;
+	return call_show(&usage, argc, argv, "/v1/status", show);
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/usage.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "control/command.h"
+#include "control/number.h"
 
 #define HELP_COLUMN 26
 
@@ -59,22 +58,10 @@ static const struct usage_option *find(
 	return NULL;
 }
 
-int usage_number(const char *text, uint32_t *ret_number)
-{
-	char *end;
-
-	errno = 0;
-	unsigned long number = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || errno || number > UINT32_MAX)
-		return -EINVAL;
-	*ret_number = (uint32_t)number;
-	return 0;
-}
-
 static int read_number(const struct usage *usage, const struct usage_option *option,
 	const char *text, uint32_t *ret_number)
 {
-	if (usage_number(text, ret_number) < 0)
+	if (number_read(text, 0, UINT32_MAX, ret_number) < 0)
 		return usage_refuse(usage, "%s %s: not a number: write %s %s", option->name, text,
 			option->name, option->value);
 	return USAGE_GO_ON;

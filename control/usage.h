@@ -74,9 +74,6 @@ struct usage_operands {
 int usage_read(const struct usage *usage, int argc, char *argv[], void *values,
 	struct usage_operands *ret_operands);
 
-/* Reads a decimal number without sign. 0 or -EINVAL. */
-int usage_number(const char *text, uint32_t *ret_number);
-
 /* For what a verb finds wrong with a value itself: one line with the verb in front; COMMAND_USAGE.
  */
 int usage_refuse(const struct usage *usage, const char *format, ...)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "control/api/handlers.h"
+#include "control/number.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 1000
@@ -39,7 +40,7 @@ static int read_address(const char *text, uint32_t *ret_address_be, bool *ret_ha
 static int read_port(const char *text, uint32_t *ret_port, bool *ret_has)
 {
 	*ret_has = true;
-	return api_read_number(text, 65535, ret_port);
+	return number_read(text, 0, 65535, ret_port);
 }
 
 static int read_guest(struct query *query, const char *text)
@@ -67,7 +68,7 @@ static int read_protocol(struct query *query, const char *text)
 		query->protocol = protocols[i].number;
 		return 0;
 	}
-	return api_read_number(text, 255, &query->protocol);
+	return number_read(text, 0, 255, &query->protocol);
 }
 
 static int read_guest_port(struct query *query, const char *text)
@@ -87,14 +88,14 @@ static int read_remote_port(struct query *query, const char *text)
 
 static int read_limit(struct query *query, const char *text)
 {
-	int error = api_read_number(text, LIMIT_MAX, &query->limit);
+	int error = number_read(text, 0, LIMIT_MAX, &query->limit);
 
 	return error || query->limit == 0 ? -EINVAL : 0;
 }
 
 static int read_after(struct query *query, const char *text)
 {
-	return api_read_number(text, UINT32_MAX - 1, &query->after);
+	return number_read(text, 0, UINT32_MAX - 1, &query->after);
 }
 
 static int read_count(struct query *query, const char *text)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/api/handlers.h"
+#include "control/number.h"
 
 static json_t *mac_json(const uint8_t m[6])
 {
@@ -147,7 +148,7 @@ struct api_answer api_ports_delete(
 	char error[API_ERROR_CAPACITY];
 	uint32_t number;
 
-	if (api_read_number(request->rest, INT32_MAX, &number))
+	if (number_read(request->rest, 0, INT32_MAX, &number))
 		return api_answer_error(
 			400, "'%.32s' is no port: write its number, as /v1/ports/0", request->rest);
 	int result = network->ops->port_remove(network->context, number, error);

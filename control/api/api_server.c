@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "control/api/request.h"
+#include "control/number.h"
 
 struct api_server {
 	struct MHD_Daemon *daemon;
@@ -67,7 +68,7 @@ static bool refuse_body(struct MHD_Connection *connection, enum MHD_Result *ret_
 			"the body has no Content-Length: bodies in chunks are not taken");
 		return true;
 	}
-	if (!length || api_read_number(length, API_BODY_MAX, &bytes) == 0)
+	if (!length || number_read(length, 0, API_BODY_MAX, &bytes) == 0)
 		return false;
 	*ret_result = refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
 		"the body is too long: at most 65536 bytes are taken");

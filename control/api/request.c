@@ -123,23 +123,6 @@ int api_request_members(
 	return 0;
 }
 
-int api_read_number(const char *text, uint32_t max, uint32_t *ret_number)
-{
-	uint64_t number = 0;
-
-	if (!*text)
-		return -EINVAL;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -EINVAL;
-		number = number * 10 + (uint64_t)(*text - '0');
-		if (number > max)
-			return -EINVAL;
-	}
-	*ret_number = (uint32_t)number;
-	return 0;
-}
-
 json_t *api_json_ipv4(uint32_t address_be)
 {
 	char text[INET_ADDRSTRLEN];

@@ -63,9 +63,6 @@ json_t *api_request_object(const struct api_request *request, struct api_answer 
 int api_request_members(
 	const json_t *object, const char *const names[], struct api_answer *ret_answer);
 
-/* A decimal number without sign, at most `max`: 0 or -EINVAL. */
-int api_read_number(const char *text, uint32_t max, uint32_t *ret_number);
-
 /* JSON of a text that may be no UTF-8, such as a path: what JSON cannot hold becomes '?'. */
 json_t *api_json_text(const char *text);
 

@@ -14,13 +14,14 @@
 #include "control/host/host_record.h"
 #include "control/host/nft_view.h"
 #include "control/host/run_path.h"
+#include "control/number.h"
 
 uid_t tap_network_owner(void)
 {
 	const char *sudo = getenv("SUDO_UID");
 	uint32_t uid;
 
-	if (geteuid() == 0 && sudo && options_read_number(sudo, 0, UINT32_MAX - 1, &uid) == 0)
+	if (geteuid() == 0 && sudo && number_read(sudo, 0, UINT32_MAX - 1, &uid) == 0)
 		return uid;
 	return getuid();
 }

@@ -42,24 +42,6 @@ static void test_ipv4(void **state)
 	assert_string_equal(options_show_ipv4(address, text), "1.2.3.255");
 }
 
-static void test_number(void **state)
-{
-	static const char *const bad[] = {
-		"", "9", "101", "+50", "-50", " 50", "50 ", "0x32", "18446744073709551666"};
-	uint32_t number = 7;
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(options_read_number(bad[i], 10, 100, &number), -EINVAL);
-		assert_int_equal(number, 7);
-	}
-	assert_int_equal(options_read_number("10", 10, 100, &number), 0);
-	assert_int_equal(number, 10);
-	assert_int_equal(options_read_number("0100", 10, 100, &number), 0);
-	assert_int_equal(number, 100);
-	assert_int_equal(options_read_number("4294967295", 0, UINT32_MAX, &number), 0);
-	assert_int_equal(number, UINT32_MAX);
-}
-
 static void test_word(void **state)
 {
 	static const struct options_word words[] = {{"one", 1}, {"two", 2}, {NULL, 0}};
@@ -77,7 +59,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mac),
 		cmocka_unit_test(test_ipv4),
-		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_word),
 	};
 
