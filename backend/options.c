@@ -16,123 +16,6 @@
 #include "backend/options_value.h"
 #include "control/number.h"
 
-static int parse_uplink(struct options_parser *parser, const char *value)
-{
-	static const struct options_word words[] = {
-		{"tap", OPTIONS_UPLINK_TAP}, {"none", OPTIONS_UPLINK_NONE}, {NULL, 0}};
-	int uplink;
-
-	if (options_read_word(words, value, &uplink) < 0)
-		return options_refuse(parser, "'%s' is no uplink: take tap or none", value);
-	parser->options->uplink = (enum options_uplink)uplink;
-	return 0;
-}
-
-static int parse_nat(struct options_parser *parser, const char *value)
-{
-	static const struct options_word words[] = {
-		{"user", OPTIONS_NAT_USER}, {"kernel", OPTIONS_NAT_KERNEL}, {NULL, 0}};
-	int nat;
-
-	if (options_read_word(words, value, &nat) < 0)
-		return options_refuse(parser, "'%s' is no NAT: take user or kernel", value);
-	parser->options->nat = (enum options_nat)nat;
-	return 0;
-}
-
-/* The kernel takes more, but a '%' is a pattern to it, and the rest breaks tools that print names.
- */
-static int parse_tap(struct options_parser *parser, const char *value)
-{
-	size_t length = strlen(value);
-
-	if (length >= OPTIONS_TAP_CAPACITY)
-		return options_refuse(parser,
-			"the name is %zu bytes long and the kernel allows %d: take a shorter one",
-			length, OPTIONS_TAP_CAPACITY - 1);
-	bool good = length > 0 && strcmp(value, ".") != 0 && strcmp(value, "..") != 0;
-	for (const char *c = value; *c; c++)
-		good = good && (isalnum((unsigned char)*c) || strchr("._-", *c));
-	if (!good)
-		return options_refuse(
-			parser, "'%s' is not an interface name: take one such as tap0", value);
-	memcpy(parser->options->tap, value, length + 1);
-	return 0;
-}
-
-static int parse_host_ip(struct options_parser *parser, const char *value)
-{
-	struct options *options = parser->options;
-	uint32_t address_be, prefix = 24;
-	char text[INET_ADDRSTRLEN + 1] = "";
-	const char *slash = strchr(value, '/');
-	size_t length = slash ? (size_t)(slash - value) : strlen(value);
-
-	if (length < sizeof(text))
-		memcpy(text, value, length);
-	if (options_read_ipv4(text, &address_be) < 0)
-		return options_refuse(
-			parser, "'%s' is not an IPv4 address: write it as 172.16.0.1/24", value);
-	if (slash && number_read(slash + 1, 16, 30, &prefix) < 0)
-		return options_refuse(parser,
-			"'%s' is not a prefix length from 16 to 30: write it as 172.16.0.1/24",
-			slash + 1);
-	uint32_t address = ntohl(address_be), hosts = UINT32_MAX >> prefix;
-	if (address >> 24 == 0 || address >> 24 == 127 || address >> 28 >= 0xe)
-		return options_refuse(parser,
-			"%s is not an address of a LAN: take a private one such as 172.16.0.1",
-			text);
-	if ((address & hosts) == 0 || (address & hosts) == hosts)
-		return options_refuse(parser,
-			"%s is the network or broadcast address of its /%u: take a host's, such as "
-			"172.16.0.1/24",
-			text, prefix);
-	options->host_ip_be = address_be;
-	options->prefix = (uint8_t)prefix;
-	return 0;
-}
-
-static int parse_switch(struct options_parser *parser, const char *value, bool *ret_on)
-{
-	int on;
-
-	if (options_read_word(options_switch, value, &on) < 0)
-		return options_refuse(parser, "'%s' is neither on nor off", value);
-	*ret_on = on;
-	return 0;
-}
-
-static int parse_dhcp(struct options_parser *parser, const char *value)
-{
-	return parse_switch(parser, value, &parser->options->dhcp);
-}
-
-static int parse_dns(struct options_parser *parser, const char *value)
-{
-	return parse_switch(parser, value, &parser->options->dns);
-}
-
-static int parse_name(struct options_parser *parser, const char *value)
-{
-	size_t length = strlen(value);
-	bool good = length > 0 && length < OPTIONS_NAME_CAPACITY && isalnum((unsigned char)*value);
-
-	for (const char *c = value; *c; c++)
-		good = good && (isalnum((unsigned char)*c) || strchr("._-", *c));
-	if (!good)
-		return options_refuse(parser,
-			"'%s' is no name: take up to %d letters, digits, '.', '_' and '-', a "
-			"letter or digit first",
-			value, OPTIONS_NAME_CAPACITY - 1);
-	memcpy(parser->options->name, value, length + 1);
-	return 0;
-}
-
-static int parse_api(struct options_parser *parser, const char *value)
-{
-	return options_read_path(parser, value, parser->options->api);
-}
-
 /* Reads an inherited descriptor of the option `name`; `shell` is how a shell opens it. */
 static int read_fd(struct options_parser *parser, const char *value, const char *name,
 	const char *shell, int *ret_fd)
@@ -195,13 +78,14 @@ static const struct {
 		"with mac=MAC, ip=IP it can use no other address;\n"
 		"hostname=NAME, ctrl-vq=on|off, profile=NAME",
 		OPTIONS_RUN, options_socket_parse, 0},
-	{"--uplink", "tap|none", NULL, "the way to the world [tap]", OPTIONS_RUN, parse_uplink, 0},
-	{"--tap", "NAME", "TAP_NAME", "the TAP interface to make [tap0]", OPTIONS_RUN, parse_tap,
-		0},
+	{"--uplink", "tap|none", NULL, "the way to the world [tap]", OPTIONS_RUN,
+		options_uplink_parse, 0},
+	{"--tap", "NAME", "TAP_NAME", "the TAP interface to make [tap0]", OPTIONS_RUN,
+		options_tap_parse, 0},
 	{"--host-ip", "ADDRESS[/LEN]", "HOST_IP", "the gateway, which is the host [172.16.0.1/24]",
-		OPTIONS_RUN, parse_host_ip, 0},
+		OPTIONS_RUN, options_host_ip_parse, 0},
 	{"--nat", "user|kernel", NULL, "who translates the guests' addresses [user]", OPTIONS_RUN,
-		parse_nat, 0},
+		options_nat_parse, 0},
 	{"--nat-filter", "endpoint-independent|address|address-and-port", NULL,
 		"who may send to a guest's open port: anyone, hosts\n"
 		"it has sent to, or those ports of hosts [address]",
@@ -213,10 +97,10 @@ static const struct {
 		"tcp-closing [240], other [600]; syn-hold [6]: when an\n"
 		"unwanted SYN is answered",
 		OPTIONS_RUN, options_timeout_parse, NEEDS_NAT},
-	{"--dhcp", "on|off", NULL, "give guests that ask an address [on]", OPTIONS_RUN, parse_dhcp,
-		0},
-	{"--dns", "on|off", NULL, "serve DNS to guests at the gateway [on]", OPTIONS_RUN, parse_dns,
-		0},
+	{"--dhcp", "on|off", NULL, "give guests that ask an address [on]", OPTIONS_RUN,
+		options_dhcp_parse, 0},
+	{"--dns", "on|off", NULL, "serve DNS to guests at the gateway [on]", OPTIONS_RUN,
+		options_dns_parse, 0},
 	{"--sessions", "N", NULL, "room for N sessions in the user-space NAT [262144]", OPTIONS_RUN,
 		options_sessions_parse, 0},
 	{"--sessions-per-guest", "N", NULL, "of them for one guest [0: a fair share]", OPTIONS_RUN,
@@ -233,9 +117,9 @@ static const struct {
 		"lead ports of the host to a guest, up to 128 times;\n"
 		"ADDRESS: only at that one of the host's",
 		OPTIONS_RUN, options_forward_parse, NEEDS_TAP},
-	{"--name", "NET", NULL, "the network's name [default]", OPTIONS_RUN, parse_name, 0},
+	{"--name", "NET", NULL, "the network's name [default]", OPTIONS_RUN, options_name_parse, 0},
 	{"--api", "PATH", NULL, "the socket of the API [NAME.sock in /run/chnet]", OPTIONS_RUN,
-		parse_api, 0},
+		options_api_parse, 0},
 	{"--ready-fd", "N", NULL, "write \"ready\" to descriptor N when guests can connect",
 		OPTIONS_RUN, parse_ready_fd, 0},
 	{"--lifeline-fd", "N", NULL, "end when nobody has descriptor N open for writing",

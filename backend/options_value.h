@@ -73,6 +73,16 @@ int options_socket_check(struct options_parser *parser);
 /* The same without the environment. */
 int options_socket_check_all(struct options_parser *parser);
 
+/* Parse what the network is (options_network.c). 0, or -EINVAL refused. */
+int options_uplink_parse(struct options_parser *parser, const char *value);
+int options_nat_parse(struct options_parser *parser, const char *value);
+int options_tap_parse(struct options_parser *parser, const char *value);
+int options_host_ip_parse(struct options_parser *parser, const char *value);
+int options_dhcp_parse(struct options_parser *parser, const char *value);
+int options_dns_parse(struct options_parser *parser, const char *value);
+int options_name_parse(struct options_parser *parser, const char *value);
+int options_api_parse(struct options_parser *parser, const char *value);
+
 /* Parse what the user-space NAT is told (options_nat.c). 0, or -EINVAL refused. */
 int options_filter_parse(struct options_parser *parser, const char *value);
 int options_timeout_parse(struct options_parser *parser, const char *value);
