@@ -37,7 +37,9 @@ static const struct usage usage = {
 		"the user who called sudo, its address, forwarding, and the rules that let guests\n"
 		"out. It stays until 'chnet cleanup' or the next boot. Once more is no harm.\n"
 		"The rules name no way out: guests leave by whatever interface the host's routes\n"
-		"choose, also by one that comes later, and so reach all that the host reaches.",
+		"choose, also by one that comes later, and so reach all that the host reaches.\n"
+		"SPEC is PROTOCOL:[ADDRESS:]PORT[-PORT]=GUEST:PORT[-PORT]; --forward may be given\n"
+		"several times.",
 	.options = options,
 	.examples =
 		"  sudo chnet setup\n  chnet run --tap -- --kernel vmlinux\n  sudo chnet cleanup",

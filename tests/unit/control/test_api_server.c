@@ -177,6 +177,50 @@ static void test_malformed(void **state)
 	assert_int_equal(ask("GET /v1/status HTTP/1.1\r\n" CLOSE "\r\n"), 200);
 }
 
+/* A request with so many bytes in its path, or in a header. */
+static int ask_long(size_t in_path, size_t in_header)
+{
+	char *text = malloc(in_path + in_header + 256), *at = text;
+	int status;
+
+	at += sprintf(at, "GET /");
+	memset(at, 'a', in_path);
+	at += in_path;
+	at += sprintf(at, " HTTP/1.1\r\n" CLOSE "X: ");
+	memset(at, 'a', in_header);
+	at += in_header;
+	strcpy(at, "\r\n\r\n");
+	status = ask(text);
+	free(text);
+	return status;
+}
+
+/* What the library refuses before we are asked has its page, and no JSON (docs/api.md). */
+static void test_refused_by_the_library(void **state)
+{
+	static const struct {
+		const char *request;
+		int status;
+	} cases[] = {
+		{"GET /v1/status HTTP/1.1\r\n" CLOSE "no colon\r\n\r\n", 400},
+		{"GET /v1/status HTTP/1.1\r\n" CLOSE "Content-Length: -1\r\n\r\n", 400},
+		{"GET /v1/status HTTP/9.9\r\n" CLOSE "\r\n", 505},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(ask(cases[i].request), cases[i].status);
+		assert_null(strstr(answer, "{\"error\""));
+	}
+	assert_int_equal(ask_long(100000, 0), 414);
+	assert_null(strstr(answer, "{\"error\""));
+	assert_int_equal(ask_long(0, 100000), 431);
+	assert_null(strstr(answer, "{\"error\""));
+	/* What fits is ours to refuse. */
+	assert_int_equal(ask_long(4000, 4000), 404);
+	assert_non_null(strstr(answer, "{\"error\""));
+	assert_int_equal(ask("GET /v1/status HTTP/1.1\r\n" CLOSE "\r\n"), 200);
+}
+
 /* Clients that say nothing take no place from others, up to the limit. */
 static void test_idle_clients(void **state)
 {
@@ -201,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_long_bodies),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_refused_by_the_library),
 		cmocka_unit_test(test_idle_clients),
 	};
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # test_pages.sh CHNET CHNET-VHOST CHNET.1 CHNET-VHOST.1 COMPLETION: manual pages and completion know
-# every verb and option that the programs have, and no other.
+# every verb and option that the programs have, and no other, and the pages say what --help says.
 set -uo pipefail
 chnet=$1 vhost=$2 page=$3 vhost_page=$4 completion=$5
 number=0 failed=0
@@ -44,10 +44,38 @@ in_page() { # PAGE [VERB]
 			here && /^\.B --/ { print $2 }' | sort
 }
 
+# The text of a page on one line.
+flat() {
+	sed 's/^\.[A-Z]* *//; s/\\-/-/g; s/\\&//g; s/\\e/\\/g' "$1" | tr '\n' ' ' | tr -s ' '
+}
+
+# What of the text on standard input (--help) is not in the flat text: descriptions, arguments and
+# defaults of options, examples. An option and its text are two columns, or two lines.
+not_in() { # FLAT
+	local line part
+	while IFS= read -r line; do
+		case $line in
+		*: | '' | Usage:*) continue ;;
+		"  "-*) set -- "$1" "${line:0:26}" "${line:26}" ;;
+		*) set -- "$1" "$line" ;;
+		esac
+		for part in "${@:2}"; do
+			part=$(tr -s ' ' <<<"$part" | sed 's/^ //; s/ $//')
+			[[ $1 == *"$part"* ]] || printf '%s\n' "$part"
+		done
+	done
+}
+
+flat_page=$(flat "$page")
 while read -r verb; do
 	# shellcheck disable=SC2086 # two words
 	check "chnet.1: options of $verb" "$(listed Options "$chnet" $verb)" "$(in_page "$page" "$verb")"
+	# shellcheck disable=SC2086
+	check "chnet.1: text of $verb" "all of it" \
+		"$("$chnet" $verb --help | not_in "$flat_page")all of it"
 done < <(verbs)
+check "chnet-vhost.1: text of its options" "all of it" \
+	"$("$vhost" --help | sed -n '/^  --/,/^$/p' | not_in "$(flat "$vhost_page")")all of it"
 check "chnet.1: verbs" "$(verbs | sort)" \
 	"$(sed -n 's/\\-/-/g; s/^\.SS chnet \([a-z ]*[a-z]\).*/\1/p' "$page" | sort)"
 check "chnet-vhost.1: options" \
