@@ -67,7 +67,7 @@ const struct personality personalities[PERSONALITY_COUNT] = {
 	},
 	{
 		/* Without merged buffers: a page's worth of header block (header, indirect table),
-		 * then pages of data; at first 16 buffers. */
+		 * then pages of data. */
 		.name = "netkvm",
 		.features = SEND_OFFLOADS | BIT(VIRTIO_NET_F_GUEST_CSUM) | RING_BITS,
 		.rx_layout = {.header_apart = true, .piece = 4096, .indirect = true},
@@ -83,7 +83,6 @@ const struct personality personalities[PERSONALITY_COUNT] = {
 		.rx_layout = {.header_apart = true, .piece = 4096},
 		.tx_layout = {.header_apart = true, .piece = 4096},
 		.rx_buffer = DRIVER_HEADER_LENGTH + 4096,
-		.rx_slots = 16,
 		.size_min = 2,
 		.frame_max = ETHERNET_MAX,
 	},
