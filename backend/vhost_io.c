@@ -22,23 +22,11 @@ static inline struct ring *load(struct ring *const *ring)
 	return __atomic_load_n(ring, __ATOMIC_ACQUIRE);
 }
 
-/* One frame at a time: such a driver looks for its frame at the end of the used ring only, and for
- * an interrupt of its own. */
-static uint16_t rx_singly(struct vhost_port *vhost, struct ring *ring, struct packet *packet)
-{
-	uint16_t count = ring_rx_burst(ring, packet, 1);
-	if (count)
-		withhold_learn(&vhost->guest, packet);
-	return count;
-}
-
 static uint16_t rx_burst(struct port *port, struct packet *packets[], uint16_t max)
 {
 	struct vhost_port *vhost = vhost_port(port);
 	struct ring *ring = load(&vhost->rx);
 	vhost->borrowed = ring;
-	if (__builtin_expect(vhost->withholds, false) && ring)
-		return rx_singly(vhost, ring, packets[0]);
 	return ring ? ring_rx_burst(ring, packets[0], max) : 0;
 }
 
@@ -139,27 +127,6 @@ static bool tx_adapted(struct ring *ring, uint64_t features, struct packet *p, u
 	return ring_tx_burst(ring, one, 1);
 }
 
-/* Sends what the guest has a use for. */
-static uint16_t tx_withholding(
-	struct vhost_port *vhost, struct ring *ring, struct packet *const packets[], uint16_t count)
-{
-	const struct port *port = &vhost->port;
-	uint16_t done = 0;
-
-	for (; done < count; done++) {
-		struct packet *p = packets[done];
-		unsigned int reason = withhold_judge(&vhost->guest, p);
-		if (reason != DROP_COUNT) {
-			stats_drop(port->stats, reason, 1);
-			if (reason == DROP_WITHHELD_SIZE && vhost->path_error)
-				path_error_add(vhost->path_error, p, port->index, WITHHOLD_MTU);
-		} else if (!tx_adapted(ring, vhost->features, p, WITHHOLD_FRAME_MAX)) {
-			break;
-		}
-	}
-	return done;
-}
-
 static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint16_t count)
 {
 	struct vhost_port *vhost = vhost_port(port);
@@ -172,8 +139,6 @@ static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint
 	}
 	uint64_t features = vhost->features; /* does not change while there is a ring */
 	vhost->written = ring;
-	if (__builtin_expect(vhost->withholds, false))
-		return tx_withholding(vhost, ring, packets, count);
 	while (done < count) {
 		uint16_t run = 0;
 		while (done + run < count && fits(features, packets[done + run]))
@@ -186,6 +151,46 @@ static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint
 			if (!tx_adapted(ring, features, packets[done], PACKET_LENGTH_MAX))
 				break;
 			done++;
+		}
+	}
+	return done;
+}
+
+/*
+ * The same for a guest from which frames are withheld.
+ *
+ * One frame at a time is taken: its driver looks for it at the end of the used ring only, and waits
+ * for an interrupt of its own.
+ */
+static uint16_t rx_singly(struct port *port, struct packet *packets[], uint16_t max)
+{
+	uint16_t count = rx_burst(port, packets, max < 1 ? max : 1);
+	if (count)
+		withhold_learn(&vhost_port(port)->guest, packets[0]);
+	return count;
+}
+
+/* Sends what the guest has a use for. */
+static uint16_t tx_withholding(struct port *port, struct packet *const packets[], uint16_t count)
+{
+	struct vhost_port *vhost = vhost_port(port);
+	struct ring *ring = load(&vhost->tx);
+	uint16_t done = 0;
+
+	if (!ring) {
+		stats_drop(port->stats, DROP_PORT_DOWN, count);
+		return count;
+	}
+	vhost->written = ring;
+	for (; done < count; done++) {
+		struct packet *p = packets[done];
+		unsigned int reason = withhold_judge(&vhost->guest, p);
+		if (reason != DROP_COUNT) {
+			stats_drop(port->stats, reason, 1);
+			if (reason == DROP_WITHHELD_SIZE && vhost->path_error)
+				path_error_add(vhost->path_error, p, port->index, WITHHOLD_MTU);
+		} else if (!tx_adapted(ring, vhost->features, p, WITHHOLD_FRAME_MAX)) {
+			break;
 		}
 	}
 	return done;
@@ -230,6 +235,16 @@ const struct port_ops vhost_port_ops = {
 	.rx_burst = rx_burst,
 	.rx_done = rx_done,
 	.tx_burst = tx_burst,
+	.tx_flush = tx_flush,
+	.arm = arm,
+	.disarm = disarm,
+	.arm_room = arm_room,
+};
+
+const struct port_ops vhost_port_withholding_ops = {
+	.rx_burst = rx_singly,
+	.rx_done = rx_done,
+	.tx_burst = tx_withholding,
 	.tx_flush = tx_flush,
 	.arm = arm,
 	.disarm = disarm,

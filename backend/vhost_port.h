@@ -85,7 +85,6 @@ struct vhost_port {
 	struct ring *tx; /* guest's receive queue */
 	/* What the driver accepted; changes only while parked. */
 	uint64_t features;
-	bool withholds; /* withhold.h applies; likewise */
 	/* Worker only: who the guest is, while withhold.h applies. Control sets it anew for each
 	 * driver, while parked. */
 	struct withhold_guest guest;
@@ -140,8 +139,10 @@ void vhost_port_look(struct vhost_port *port, struct vhost_port_state *ret_state
  * allowed. */
 void vhost_port_fini(struct vhost_port *port);
 
-/* The worker's operations (vhost_io.c). */
+/* The worker's operations (vhost_io.c); the second while withhold.h applies. Control changes them
+ * while both rings are parked, so other ports pay nothing. */
 extern const struct port_ops vhost_port_ops;
+extern const struct port_ops vhost_port_withholding_ops;
 
 /* Worker: stops both rings until the driver resets them; their memory was not there. */
 void vhost_port_break(struct vhost_port *port);

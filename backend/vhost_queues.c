@@ -46,6 +46,13 @@ static void interrupt_once(const struct ring *ring)
 		ring->stats->interrupts++;
 }
 
+static void choose_operations(struct vhost_port *port, bool polls)
+{
+	bool withholds = withhold_applies(port->withhold, port->features, polls);
+	__atomic_store_n(&port->port.ops, withholds ? &vhost_port_withholding_ops : &vhost_port_ops,
+		__ATOMIC_RELEASE);
+}
+
 static void start(struct vhost_port *port, unsigned int index)
 {
 	struct vhost_queue *queue = &port->queues[index];
@@ -75,8 +82,7 @@ static void start(struct vhost_port *port, unsigned int index)
 		return;
 	}
 	if (index == VHOST_QUEUE_RECEIVE)
-		port->withholds =
-			withhold_applies(port->withhold, port->features, config.call_fd < 0);
+		choose_operations(port, config.call_fd < 0);
 	queue->started = true;
 	/* An eventfd that is full must not block a worker. The front end could undo this; stalling
 	 * by the VMM itself is outside the threat model. */
