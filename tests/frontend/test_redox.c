@@ -22,8 +22,6 @@
 #include "tests/frontend/redox.h"
 
 #define SIZE 256
-/* More than a free running 16-bit index can count. */
-#define PAST_THE_WRAP 66000
 #define TYPE_IPV6 0x86dd
 #define PORT 4000
 #define REDOX_MSS (REDOX_MTU - FRAMES_IPV4 - FRAMES_TCP)
@@ -378,24 +376,6 @@ static void frames_are_given_back_one_at_a_time(void **state)
 	}
 }
 
-static void indices_wrap(void **state)
-{
-	struct fixture *fixture = *state;
-
-	start(fixture, NULL, true);
-	fixture->udp = true;
-	for (uint32_t i = 0; i < PAST_THE_WRAP; i++) {
-		fixture_number(fixture, &frame, 0, fixture_end(1, 0).mac, 60 + i % 1441);
-		send_redox(&frame);
-		fixture_expect(fixture, 1, &frame);
-	}
-	for (uint32_t i = 0; i < PAST_THE_WRAP; i++) {
-		fixture_number(fixture, &frame, 1, fixture_end(0, 0).mac, 60 + i % 1441);
-		fixture_send(fixture, 1, &frame);
-		expect_redox(&frame);
-	}
-}
-
 /* Firmware acks as little and polls: it gets what the LAN has. */
 static void firmware_is_not_redox(void **state)
 {
@@ -490,7 +470,6 @@ static const struct CMUnitTest tests[] = {
 	REDOX_TEST(no_frame_is_longer_than_its_buffer),
 	REDOX_TEST(large_frames_are_cut_and_completed),
 	REDOX_TEST(frames_are_given_back_one_at_a_time),
-	REDOX_TEST(indices_wrap),
 	REDOX_TEST(firmware_is_not_redox),
 	REDOX_TEST(profile_tells),
 	REDOX_TEST(bound_guest_is_known),
