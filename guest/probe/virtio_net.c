@@ -25,8 +25,8 @@ int virtio_net_negotiate(struct virtio_net *net)
 	net->offered = virtio_pci_features(&net->pci);
 	if ((net->offered & needed) != needed)
 		return -EOPNOTSUPP;
-	net->accepted = needed;
-	r = virtio_pci_accept(&net->pci, needed);
+	net->accepted = needed | (net->offered & VIRTIO_NET_F_MRG_RXBUF);
+	r = virtio_pci_accept(&net->pci, net->accepted);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < sizeof(net->mac); i++)
@@ -123,9 +123,10 @@ static bool check(struct virtio_net *net, const struct virtio_net_buffer *buffer
 		net->faults.length++;
 		return false;
 	}
-	/* Without VIRTIO_NET_F_MRG_RXBUF the count of buffers may be anything but large. */
+	/* Without VIRTIO_NET_F_MRG_RXBUF older devices leave the count of buffers zero. */
 	if ((buffer->header.flags & HEADER_NEEDS_CHECKSUM) || buffer->header.gso_type ||
-		buffer->header.buffer_count > 1) {
+		buffer->header.buffer_count > 1 ||
+		(buffer->header.buffer_count == 0 && (net->accepted & VIRTIO_NET_F_MRG_RXBUF))) {
 		net->faults.header++;
 		return false;
 	}
