@@ -150,9 +150,11 @@ static enum rte_vhost_msg_result before_message(int vid, void *data)
 		result = prepare(port, data);
 		pthread_mutex_unlock(&port->lock);
 	}
-	/* The library closes only what it has looked at itself. */
-	if (result != RTE_VHOST_MSG_RESULT_NOT_HANDLED)
+	/* The library closes only what it has looked at itself, and calls no post hook. */
+	if (result != RTE_VHOST_MSG_RESULT_NOT_HANDLED) {
 		vhost_message_close_fds(data);
+		sigbus_message(PORT_NONE, false);
+	}
 	return result;
 }
 
