@@ -208,12 +208,21 @@ static uint32_t count_by_port(const struct mapping_table *table)
 	return entries;
 }
 
+/* The ports of low .. high that are free, a word at a time: this runs behind each input of the
+ * fuzzer. */
 static uint32_t count_available(const struct ports *ports, enum port_space space)
 {
-	uint32_t available = 0;
+	uint32_t first = ports->low / 64, last = ports->high / 64, available = 0;
 
-	for (uint32_t port = ports->low; port <= ports->high; port++)
-		available += !ports_is_taken(ports, space, (uint16_t)port);
+	for (uint32_t word = first; word <= last; word++) {
+		uint64_t open = ~ports->taken[space][word];
+
+		if (word == first)
+			open &= UINT64_MAX << (ports->low % 64);
+		if (word == last)
+			open &= UINT64_MAX >> (63 - ports->high % 64);
+		available += (uint32_t)__builtin_popcountll(open);
+	}
 	return available;
 }
 

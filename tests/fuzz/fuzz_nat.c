@@ -66,6 +66,12 @@ static uint64_t now_ns;
 static void start(void)
 {
 	CHECK(nat_new(&config, memory, memory_size, now_ns, NULL, &nat) == 0);
+}
+
+/* Behind a process that went: what is there is adopted. */
+static void start_again(void)
+{
+	start();
 	CHECK(nat_check(nat) == NULL);
 }
 
@@ -261,7 +267,7 @@ static void damage(const struct step *step, const uint8_t *bytes)
 
 	nat_free(nat);
 	memcpy(memory + at, bytes, step->length);
-	start();
+	start_again();
 }
 
 /* The host moves; the next process finds it where it is. */
@@ -291,7 +297,7 @@ static void run(const struct step *step, const uint8_t *bytes)
 		break;
 	case KIND_RESTART:
 		nat_free(nat);
-		start();
+		start_again();
 		break;
 	case KIND_FORWARD:
 		change_forward(step, bytes);
