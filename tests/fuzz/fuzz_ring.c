@@ -49,6 +49,9 @@ static void drive(struct ring *ring, bool transmit)
 	for (int turn = 0; turn < TURNS; turn++) {
 		if (transmit) {
 			uint16_t count = ring_rx_burst(ring, packets, PORT_BURST);
+			/* The burst ends behind the chain that was too dear, and the one before it.
+			 */
+			assert(ring->steps < RING_BURST_STEPS + RING_CHAIN_MAX + 3);
 			for (uint16_t i = 0; i < count; i++)
 				check(&packets[i]);
 			ring_rx_done(ring);
