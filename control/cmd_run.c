@@ -26,7 +26,8 @@ struct values {
 static const struct usage_option options[] = {
 	{"--vhost-user", NULL, "by vhost-user, or fail", USAGE_FLAG,
 		offsetof(struct values, vhost_user)},
-	{"--tap", NULL, "by a TAP of the kernel, for one VM with one device", USAGE_FLAG, offsetof(struct values, tap)},
+	{"--tap", NULL, "by a TAP of the kernel, for one VM with one device", USAGE_FLAG,
+		offsetof(struct values, tap)},
 	{"--name", "NET", "the network, which is joined when it runs [default]", USAGE_TEXT,
 		offsetof(struct values, name)},
 	{"--vmm", "PATH", "the VMM [CHNET_VMM, or cloud-hypervisor in PATH]", USAGE_TEXT,
@@ -54,7 +55,8 @@ static const struct usage usage = {
 		"and takes away what it made. Without --vhost-user and --tap it takes vhost-user,\n"
 		"and a TAP where that cannot be had; one line says which, and why.\n"
 		"The first guest is 172.16.0.2 with MAC 52:54:00:12:34:56 (GUEST_IP, GUEST_MAC in\n"
-		"the environment say otherwise), further ones count up; the gateway is 172.16.0.1.\n"
+		"the environment say otherwise), further ones count up; the gateway is "
+		"172.16.0.1.\n"
 		"SPEC is PROTOCOL:[ADDRESS:]PORT[-PORT]=GUEST:PORT[-PORT]; --forward may be given\n"
 		"several times.",
 	.options = options,

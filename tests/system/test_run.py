@@ -74,19 +74,26 @@ def tap():
     lab.expect_same(at.before, state())
 
 
-@case("--forward: a port of the host leads to the guest, in both modes")
+@case("--forward: a port of the host leads to the guest, the same way in both modes")
 def forward():
-    for mode, kernel in (("--vhost-user", "uml"), ("--tap", "qemu")):
-        run = Run(mode, "--forward", "tcp:8080=172.16.0.2:80", kernel=kernel)
-        run.booted(120)
-        run.configure(0)
-        run.run("echo forwarded >/tmp/index.html; busybox httpd -p 80 -h /tmp")
-        text = lab.run("curl", "-sS", "--max-time", "10", f"http://{lab.HOST_OUTSIDE}:8080/",
-                       namespace="world")
-        lab.expect(text == "forwarded\n", text)
-        run.signal(signal.SIGTERM)
-        lab.expect(run.wait(20) == 0, f"{run.lines[-5:]}")
+    for mode in ("--vhost-user", "--tap"):
+        guest = NamespaceGuest(0)
+        run = Run(mode, "--forward", "tcp:8080=172.16.0.2:80", kernel="wire").wired(guest)
+        server = world.WebServer(guest.namespace, guest.address)
+        for namespace, address in (("world", lab.HOST_OUTSIDE), ("host", lab.HOST_OUTSIDE),
+                                   ("host", "127.0.0.1"), (guest.namespace, lab.HOST_OUTSIDE)):
+            text = lab.run("curl", "-sS", "--max-time", "10", f"http://{address}:8080/",
+                           namespace=namespace)
+            lab.expect(text == world.PAGE.decode(), f"{mode}: {namespace} at {address}: {text}")
+        lab.expect(server.clients[0] == lab.WORLD_GATEWAY, f"{mode}: {server.clients}")
+        text = lab.run("curl", "-sS", "--max-time", "10", f"http://{lab.HOST_OUTSIDE}:8081/",
+                       namespace="world", check=False)
+        lab.expect("refused" in text or "Failed to connect" in text, f"{mode}: {text}")
+        server.shutdown()
+        server.server_close()
+        run.end()
         lab.expect_same(at.before, state())
+        guest.close()
 
 
 def _ends_with(expected, *options, **more):
