@@ -22,7 +22,8 @@
  * We never restore a value that we did not change: an original "1" stays. But the kernel changes
  * another one with it: conf.all.accept_redirects becomes 0 when forwarding is switched on, and 1
  * when it is switched off, whatever it was. A host that takes no redirects shall take none after
- * us.
+ * us. And it switches forwarding off for every interface, also where it was on: those are written
+ * down before the value, in lines of their own (forwarding_interfaces.h).
  *
  * Behind the value follow the names of those who need forwarding without a process that lives
  * (chnet setup), each after a newline. While there is one, the last user restores nothing. A name
@@ -44,6 +45,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/host/forwarding_interfaces.h"
 #include "control/host/namespace_id.h"
 #include "control/host/sysctl.h"
 
@@ -117,7 +119,8 @@ static int forwarding_recorded(const struct forwarding *forwarding)
 /* With the exclusive lock: records the present state unless one is recorded by now. */
 static int forwarding_record(const struct forwarding *forwarding)
 {
-	char value[16], redirects[16], was = FORWARDING_ON;
+	char value[16], redirects[16], lines[FILE_MAX / 2], was = FORWARDING_ON;
+	size_t length = 0;
 	int r = forwarding_recorded(forwarding);
 
 	if (r != FORWARDING_UNKNOWN)
@@ -125,12 +128,18 @@ static int forwarding_record(const struct forwarding *forwarding)
 	r = sysctl_read(forwarding_sysctl, value, sizeof(value));
 	if (r < 0)
 		return r;
-	if (value[0] == '0')
+	if (value[0] == '0') {
+		length = forwarding_interfaces_list(lines, sizeof(lines));
 		was = sysctl_read(redirects_sysctl, redirects, sizeof(redirects)) == 0 &&
 				      redirects[0] == '0'
 			      ? FORWARDING_OFF_STRICT
 			      : FORWARDING_OFF;
-	/* One byte is all or nothing. */
+	}
+	/* In place of what a maker that was killed here has left. One byte is all or nothing. */
+	if (ftruncate(forwarding->fd, 0) < 0)
+		return -errno;
+	if (pwrite(forwarding->fd, lines, length, 1) != (ssize_t)length)
+		return -EIO;
 	return pwrite(forwarding->fd, &was, 1, 0) < 0 ? -errno : 0;
 }
 
@@ -174,6 +183,20 @@ static int forwarding_turn(const struct forwarding *forwarding, short type)
 	return 0;
 }
 
+/*
+ * Reads the names, each between newlines, into `names` (FILE_MAX bytes, terminated). Returns their
+ * length or a negative errno.
+ */
+static int forwarding_names(const struct forwarding *forwarding, char *names)
+{
+	ssize_t length = pread(forwarding->fd, names, FILE_MAX - 1, 1);
+
+	if (length < 0)
+		return -errno;
+	names[length] = '\0';
+	return (int)length;
+}
+
 /* Writes "0" or "1" unless that is the value already (/proc/sys may be read-only). */
 static int write_when_other(const char *name, const char *wanted)
 {
@@ -190,6 +213,7 @@ static int write_when_other(const char *name, const char *wanted)
  */
 static int forwarding_set(const struct forwarding *forwarding, enum forwarding_was wanted)
 {
+	char names[FILE_MAX];
 	int r = forwarding_turn(forwarding, F_WRLCK);
 
 	if (r < 0)
@@ -197,22 +221,10 @@ static int forwarding_set(const struct forwarding *forwarding, enum forwarding_w
 	r = write_when_other(forwarding_sysctl, wanted == FORWARDING_ON ? "1" : "0");
 	if (r == 0 && wanted == FORWARDING_OFF_STRICT)
 		r = write_when_other(redirects_sysctl, "0");
+	if (r == 0 && wanted != FORWARDING_ON && forwarding_names(forwarding, names) > 0)
+		r = forwarding_interfaces_restore(names);
 	forwarding_turn(forwarding, F_UNLCK);
 	return r;
-}
-
-/*
- * Reads the names, each between newlines, into `names` (FILE_MAX bytes, terminated). Returns their
- * length or a negative errno.
- */
-static int forwarding_names(const struct forwarding *forwarding, char *names)
-{
-	ssize_t length = pread(forwarding->fd, names, FILE_MAX - 1, 1);
-
-	if (length < 0)
-		return -errno;
-	names[length] = '\0';
-	return (int)length;
 }
 
 /* Finds a name, whose length is that of `user`; NULL when it is not there. */
@@ -271,9 +283,15 @@ static int forwarding_forget(struct forwarding *forwarding, const char *user)
 static bool forwarding_kept(const struct forwarding *forwarding)
 {
 	char names[FILE_MAX];
-	int length = forwarding_names(forwarding, names);
 
-	return length < 0 || strspn(names, "\n") != (size_t)length;
+	if (forwarding_names(forwarding, names) < 0)
+		return true;
+	for (const char *name = names; *name; name += strcspn(name, "\n")) {
+		name += strspn(name, "\n");
+		if (*name && *name != FORWARDING_INTERFACE)
+			return true;
+	}
+	return false;
 }
 
 /* Opens the state file and holds it, without touching the sysctl. */

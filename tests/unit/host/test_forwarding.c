@@ -147,6 +147,84 @@ static void leaves_redirects_as_they_were(void **state)
 	assert_int_equal(files(), 0);
 }
 
+static void assert_interface(const char *name, const char *expected)
+{
+	char path[64], value[8];
+
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/forwarding", name);
+	assert_int_equal(sysctl_read(path, value, sizeof(value)), 0);
+	assert_string_equal(value, expected);
+}
+
+/* Those that forwarded by themselves do so afterwards, and no other. */
+static void leaves_interfaces_as_they_were(void **state)
+{
+	struct forwarding *forwarding, *other;
+
+	namespace_run("ip link add one type bridge && ip link add two type bridge");
+	namespace_run("ip link add gone type bridge && ip link add a.b type bridge");
+	assert_int_equal(sysctl_write("net/ipv4/conf/gone/forwarding", "1"), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sysctl_write("net/ipv4/conf/one/forwarding", "1"), 0);
+		assert_int_equal(sysctl_write("net/ipv4/conf/a.b/forwarding", "1"), 0);
+		if (i == 0) {
+			assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+			assert_int_equal(forwarding_hold(DIRECTORY, &other), 0);
+			namespace_run("ip link del gone");
+			assert_interface("two", "1");
+			assert_int_equal(forwarding_release(other), 0);
+			assert_interface("two", "1");
+			assert_int_equal(forwarding_release(forwarding), 0);
+		} else {
+			crash();
+			assert_int_equal(forwarding_drop(DIRECTORY, NULL), 0);
+		}
+		assert_forwarding("0");
+		assert_interface("one", "1");
+		assert_interface("a.b", "1");
+		assert_interface("two", "0");
+		assert_interface("lo", "0");
+		assert_interface("default", "0");
+		assert_int_equal(files(), 0);
+	}
+}
+
+/* Such an interface is no network that needs forwarding, and hides none. */
+static void an_interface_keeps_nothing(void **state)
+{
+	struct forwarding *forwarding;
+
+	namespace_run("ip link add net type bridge");
+	assert_int_equal(sysctl_write("net/ipv4/conf/net/forwarding", "1"), 0);
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_int_equal(forwarding_keep(forwarding, "net"), 0);
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_forwarding("1");
+	assert_int_equal(forwarding_drop(DIRECTORY, "net"), 0);
+	assert_forwarding("0");
+	assert_interface("net", "1");
+	assert_int_equal(files(), 0);
+}
+
+/* A maker that died behind the lines and before the value. */
+static void lines_without_a_value_are_written_anew(void **state)
+{
+	struct forwarding *forwarding;
+
+	namespace_run("ip link add one type bridge && ip link add two type bridge");
+	assert_int_equal(sysctl_write("net/ipv4/conf/one/forwarding", "1"), 0);
+	crash();
+	assert_int_equal(sysctl_write("net/ipv4/ip_forward", "0"), 0);
+	namespace_run("for file in " DIRECTORY "/forwarding-*; do "
+		      "printf '\\0\\n+one\\n+two\\n' >$file; done");
+	assert_int_equal(sysctl_write("net/ipv4/conf/one/forwarding", "1"), 0);
+	assert_int_equal(forwarding_hold(DIRECTORY, &forwarding), 0);
+	assert_int_equal(forwarding_release(forwarding), 0);
+	assert_interface("one", "1");
+	assert_interface("two", "0");
+	assert_int_equal(files(), 0);
+}
+
 /* The next start after a crash knows the true original value. */
 static void mends_a_crash(void **state)
 {
@@ -414,6 +492,9 @@ int main(void)
 		cmocka_unit_test_setup(restores_what_it_changed, set_up),
 		cmocka_unit_test_setup(leaves_what_it_did_not_change, set_up),
 		cmocka_unit_test_setup(leaves_redirects_as_they_were, set_up),
+		cmocka_unit_test_setup(leaves_interfaces_as_they_were, set_up),
+		cmocka_unit_test_setup(an_interface_keeps_nothing, set_up),
+		cmocka_unit_test_setup(lines_without_a_value_are_written_anew, set_up),
 		cmocka_unit_test_setup(the_last_one_restores, set_up),
 		cmocka_unit_test_setup(mends_a_crash, set_up),
 		cmocka_unit_test_setup(mends_an_empty_file, set_up),
