@@ -37,6 +37,8 @@ static int register_port(struct guests *guests, unsigned int index)
 		.path = socket->path,
 		.index = (uint16_t)index,
 		.control_queue = socket->ctrl_vq,
+		.mac = mac_of(socket),
+		.ip_be = socket->ip_be,
 		.plain = socket->profile == OPTIONS_PROFILE_REDOX,
 		.withhold = withhold_of(socket),
 		.guest = {.mac = socket->has_mac ? ethernet_load(socket->mac) : 0,

@@ -22,11 +22,21 @@ static inline struct ring *load(struct ring *const *ring)
 	return __atomic_load_n(ring, __ATOMIC_ACQUIRE);
 }
 
+/* The guest is announced, with a frame as if of its own: a burst by itself. */
+static uint16_t announce(struct vhost_port *vhost, struct packet *packet)
+{
+	vhost->announcement.due = false;
+	vhost_announce_fill(&vhost->announcement, packet);
+	return 1;
+}
+
 static uint16_t rx_burst(struct port *port, struct packet *packets[], uint16_t max)
 {
 	struct vhost_port *vhost = vhost_port(port);
 	struct ring *ring = load(&vhost->rx);
 	vhost->borrowed = ring;
+	if (__builtin_expect(vhost->announcement.due, false) && ring)
+		return announce(vhost, packets[0]);
 	return ring ? ring_rx_burst(ring, packets[0], max) : 0;
 }
 

@@ -174,6 +174,9 @@ static void note(struct vhost_port *port, const struct vhost_message *message)
 	case MESSAGE_SET_PROTOCOL_FEATURES:
 		port->protocol = message->payload.u64;
 		break;
+	case MESSAGE_SEND_RARP:
+		vhost_announce_ask(&port->announcement, message->payload.library);
+		break;
 	case MESSAGE_SET_VRING_KICK:
 		if (!queue)
 			break;
@@ -235,6 +238,7 @@ static void disconnected(int vid)
 		forget_memory(port);
 		vhost_queues_reset(port);
 		forget_log(port);
+		vhost_announce_reset(&port->announcement);
 		port->features = 0;
 		port->protocol = 0;
 		pthread_mutex_unlock(&port->lock);
@@ -275,6 +279,7 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 	};
 	pthread_mutex_init(&port->lock, NULL);
 	memcpy(port->path, config->path, path_length + 1);
+	vhost_announce_init(&port->announcement, config->mac, config->ip_be);
 	if (rte_vhost_driver_register(port->path, 0)) {
 		port->path[0] = 0;
 		return -EINVAL;

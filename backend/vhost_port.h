@@ -45,6 +45,7 @@
 #include "backend/quiesce.h"
 #include "backend/ring.h"
 #include "backend/stats.h"
+#include "backend/vhost_announce.h"
 #include "backend/withhold.h"
 
 /* The device's queues (virtio 1.2, 5.1.2). */
@@ -72,6 +73,8 @@ struct vhost_port_config {
 	enum withhold_when withhold;   /* keep from the guest what it has no use for */
 	struct withhold_guest guest;   /* what is known of it before it speaks */
 	struct path_error *path_error; /* the worker's; NULL: none is told */
+	const uint8_t *mac;	       /* the guest's, 6 bytes, copied; NULL: not known */
+	uint32_t ip_be;		       /* the guest's address; 0: not known */
 	struct quiesce *quiesce;
 	struct port_stats *stats;
 	struct worker_stats *worker_stats;
@@ -93,6 +96,9 @@ struct vhost_port {
 	 * begun is finished even when control withdraws a ring in the middle; it waits for that. */
 	struct ring *borrowed;
 	struct ring *written;
+
+	/* Of the guest; control writes it while parked, and the worker takes it with `rx`. */
+	struct vhost_announcement announcement;
 
 	/* Control side. Hooks come from the library's thread, the end from ours: `lock` is held
 	 * inside each hook and never while the library is called to unregister. */

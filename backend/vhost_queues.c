@@ -83,6 +83,9 @@ static void start(struct vhost_port *port, unsigned int index)
 	}
 	if (index == VHOST_QUEUE_RECEIVE)
 		choose_operations(port, config.call_fd < 0);
+	/* A ring that was used before this front end came: the guest goes on here. */
+	if (index == VHOST_QUEUE_TRANSMIT && !queue->started && queue->ring.last_used)
+		vhost_announce_ask(&port->announcement, NULL);
 	queue->started = true;
 	/* An eventfd that is full must not block a worker. The front end could undo this; stalling
 	 * by the VMM itself is outside the threat model. */

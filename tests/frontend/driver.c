@@ -149,6 +149,14 @@ void driver_clear(struct driver *driver)
 	driver->tx_free_count = driver->tx_slots;
 }
 
+void driver_adopt(struct driver *driver, const struct driver *from)
+{
+	for (int i = 0; i < DRIVER_QUEUES; i++)
+		virtqueue_adopt(&driver->queues[i], &from->queues[i]);
+	memcpy(driver->tx_free, from->tx_free, driver->tx_slots * sizeof(*driver->tx_free));
+	driver->tx_free_count = from->tx_free_count;
+}
+
 static int post(struct driver *driver, uint16_t slot)
 {
 	const struct driver_layout *layout = &driver->options.rx_layout;

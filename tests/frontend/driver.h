@@ -80,6 +80,9 @@ void driver_fini(struct driver *driver);
 /* As after a reset: both rings empty, every slot free. */
 void driver_clear(struct driver *driver);
 
+/* Goes on as the driver `from`, of the same options, whose memory was copied. */
+void driver_adopt(struct driver *driver, const struct driver *from);
+
 /* Posts every receive buffer: what a driver does at DRIVER_OK. 0 or negative errno. */
 int driver_post_all(struct driver *driver);
 

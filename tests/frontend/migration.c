@@ -120,6 +120,20 @@ void migration_finish(struct migration *migration)
 	assert_int_equal(frontend_set_features(m->port), 0);
 }
 
+void migration_arrive(const struct migration *migration, struct frontend *destination)
+{
+	const struct frontend *source = migration->port;
+
+	assert_int_equal(frontend_init(destination, &source->options), 0);
+	assert_int_equal(destination->ram.count, source->ram.count);
+	for (unsigned int i = 0; i < source->ram.count; i++) {
+		assert_int_equal(destination->ram.regions[i].guest, source->ram.regions[i].guest);
+		memcpy(destination->ram.regions[i].host, migration->copies[i],
+			source->ram.regions[i].size);
+	}
+	driver_adopt(&destination->driver, &source->driver);
+}
+
 void migration_fini(struct migration *migration)
 {
 	unmap(migration, migration->log);
@@ -139,6 +153,20 @@ bool migration_was_marked(const struct migration *migration, uint64_t guest)
 	uint64_t page = guest / MIGRATION_PAGE;
 	assert_true(page / 8 < migration->log_size);
 	return migration->taken[page / 8] & 1 << page % 8;
+}
+
+void migration_expect_same(const struct migration *m, uint64_t guest, uint64_t length)
+{
+	while (length) {
+		uint64_t part = MIGRATION_PAGE - guest % MIGRATION_PAGE;
+		part = part < length ? part : length;
+		if (memcmp(guest_ram_at(&m->port->ram, guest, part), migration_copy_at(m, guest),
+			    part) != 0)
+			fail_msg("the page of 0x%llx was written and not marked",
+				(unsigned long long)guest);
+		guest += part;
+		length -= part;
+	}
 }
 
 void migration_walk(const struct migration *migration,

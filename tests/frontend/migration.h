@@ -32,6 +32,12 @@ void migration_copy(struct migration *migration);
 /* The last round, with both rings disabled, as they stay; logging is off afterwards. */
 void migration_finish(struct migration *migration);
 
+/*
+ * Makes the destination: a front end with the source's options, the memory that was copied, and the
+ * driver as it is. It is not connected; frontend_resume() lets it run.
+ */
+void migration_arrive(const struct migration *migration, struct frontend *destination);
+
 /* Frees; logging should be off. */
 void migration_fini(struct migration *migration);
 
@@ -44,6 +50,9 @@ bool migration_was_marked(const struct migration *migration, uint64_t guest);
  * receive buffers and headers. */
 void migration_walk(const struct migration *migration,
 	void (*visit)(const struct migration *migration, uint64_t guest, uint64_t length));
+
+/* For migration_walk(): the copy must be what the memory is. */
+void migration_expect_same(const struct migration *migration, uint64_t guest, uint64_t length);
 
 /* Where the destination has a guest physical address; the stretch lies in one region. */
 uint8_t *migration_copy_at(const struct migration *migration, uint64_t guest);

@@ -67,21 +67,6 @@ static struct frontend_options options_of(const struct personality *personality)
 	return options;
 }
 
-/* What only the device writes is in the copy what it is in memory. */
-static void expect_same(const struct migration *m, uint64_t guest, uint64_t length)
-{
-	while (length) {
-		uint64_t part = MIGRATION_PAGE - guest % MIGRATION_PAGE;
-		part = part < length ? part : length;
-		if (memcmp(guest_ram_at(&m->port->ram, guest, part), migration_copy_at(m, guest),
-			    part) != 0)
-			fail_msg("the page of 0x%llx was written and not marked",
-				(unsigned long long)guest);
-		guest += part;
-		length -= part;
-	}
-}
-
 /* Frames that come while a log is swapped may be lost; those that arrive are in order, none twice,
  * and the last one is among them. */
 static void take_up_to(struct fixture *fixture, const struct driver_frame *last)
@@ -152,7 +137,7 @@ static void copy_is_whole(void **state)
 		for (unsigned int round = 0; round < ROUNDS; round++)
 			exchange_with_swap(fixture);
 		migration_finish(&migration);
-		migration_walk(&migration, expect_same);
+		migration_walk(&migration, migration_expect_same);
 		migration_fini(&migration);
 		fixture_unplug(fixture, 0);
 	}
@@ -248,7 +233,7 @@ static void rarp_of_qemu_brings_an_answer_without_payload(void **state)
 	migration_begin(&migration, &fixture->ports[0], 0);
 	exchange_with_swap(fixture);
 	migration_finish(&migration);
-	migration_walk(&migration, expect_same);
+	migration_walk(&migration, migration_expect_same);
 	migration_fini(&migration);
 }
 

@@ -86,6 +86,21 @@ void virtqueue_fini(struct virtqueue *queue)
 	queue->kick_fd = queue->call_fd = -1;
 }
 
+void virtqueue_adopt(struct virtqueue *queue, const struct virtqueue *from)
+{
+	size_t size = queue->options.size;
+
+	queue->avail_idx = from->avail_idx;
+	queue->kicked_idx = from->kicked_idx;
+	queue->used_idx = from->used_idx;
+	queue->free_head = from->free_head;
+	queue->free_count = from->free_count;
+	memcpy(queue->chain, from->chain, size * sizeof(*queue->chain));
+	memcpy(queue->length, from->length, size * sizeof(*queue->length));
+	memcpy(queue->order, from->order, size * sizeof(*queue->order));
+	memcpy(queue->cookie, from->cookie, size * sizeof(*queue->cookie));
+}
+
 /* Tells the device that the driver is not waiting. */
 void virtqueue_disarm(struct virtqueue *queue)
 {

@@ -80,6 +80,9 @@ void virtqueue_fini(struct virtqueue *queue);
 /* Empties the ring, as a driver does when it starts: all zero, indices 0, all descriptors free. */
 void virtqueue_clear(struct virtqueue *queue);
 
+/* The driver's own state becomes that of a driver of the same options whose memory was copied. */
+void virtqueue_adopt(struct virtqueue *queue, const struct virtqueue *from);
+
 /*
  * Puts a chain of `count` pieces into the ring; virtqueue_publish() shows it to the device. With
  * `table` not 0, that is the guest physical address of room for `count` descriptors, and the chain
