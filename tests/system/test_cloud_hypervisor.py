@@ -23,6 +23,7 @@ import lab
 import probe
 from chnet import CHNET, monitors
 from probe_server import ProbeServer
+from vhost import Vhost
 
 VMM = shutil.which(os.environ.get("CHNET_VMM") or "cloud-hypervisor")
 at = types.SimpleNamespace()
@@ -36,10 +37,10 @@ def environment(vmm=None, **more):
             **more}
 
 
-def vmm_words(*parameters, serial="tty", more=()):
+def vmm_words(*parameters, serial="tty", memory="size=64M", more=()):
     """Cloud Hypervisor's arguments for the probe."""
     return ["--kernel", probe.KERNEL, "--cmdline", " ".join(map(str, parameters)), "--serial",
-            serial, "--console", "off", "--memory", "size=64M", *more]
+            serial, "--console", "off", "--memory", memory, *more]
 
 
 # What keeps a guest busy for minutes.
@@ -334,9 +335,7 @@ def killed():
 
 @case("chnet port add, and ch-remote add-net: the VM gets another device")
 def hot_plug():
-    remote = shutil.which("ch-remote", path=f"{pathlib.Path(VMM).parent}:{os.environ['PATH']}")
-    if not remote:
-        raise lab.Skip("no ch-remote")
+    remote = _remote()
     api = lab.SCRATCH / "vm.api"
     run = Machine(parameters=BUSY, more=("--api-socket", api)).busy()
     mac = "52:54:00:12:34:99"
@@ -354,6 +353,109 @@ def hot_plug():
                == [True], chnet("ports"))
     run.signal(signal.SIGTERM)
     _ended(run, 0)
+
+
+# More than a machine can do while it moves.
+PINGS = 400
+
+
+class Raw(lab.Process):
+    """Cloud Hypervisor on the socket of a network that runs, without chnet run."""
+
+    def __init__(self, name, *words):
+        self.api = lab.SCRATCH / f"{name}.api"
+        # Its filters know what the C library of its own releases calls, and no other.
+        super().__init__(name, [VMM, "--api-socket", self.api, "-v", "--seccomp", "false", *words],
+                         namespace="host")
+
+    @classmethod
+    def boots(cls, name, nic):
+        """One with the probe, on that socket; it pings by now."""
+        guest = cls(name, *vmm_words("probe.dhcp=off", f"probe.pings={PINGS}",
+                                     memory="size=64M,shared=on"),
+                    "--cpus", "boot=1,nested=off", "--net",
+                    f"vhost_user=true,socket={nic},mac={probe.MAC}")
+        guest.wait_line("the gateway answers ARP", 30)
+        return guest
+
+    def ask(self, *words):
+        text = lab.run(_remote(), "--api-socket", self.api, *words, namespace="host", check=False,
+                       limit_s=60)
+        self.expect_state(text)
+        lab.expect("rror" not in text, text)
+
+    def expect_state(self, text=""):
+        """What this KVM cannot tell of a processor is nothing of ours."""
+        if "GetNestedState" in text + "".join(self.lines):
+            raise lab.Skip("this KVM does not give the state of a processor away")
+
+    def expect_end(self):
+        lab.expect(self.wait() == 0, f"{self.lines[-3:]}")
+
+    def expect_pings(self):
+        """The guest goes on here, and has lost none."""
+        self.wait_line(f"the gateway answers pings: {PINGS} of {PINGS}", 60)
+        self.expect_end()
+
+
+def _remote():
+    remote = shutil.which("ch-remote", path=f"{pathlib.Path(VMM).parent}:{os.environ['PATH']}")
+    if not remote:
+        raise lab.Skip("no ch-remote")
+    return remote
+
+
+def _clear(vhost):
+    vhost.signal(signal.SIGTERM)
+    lab.expect(vhost.wait() == 0, f"{vhost.lines[-5:]}")
+    for path in lab.SCRATCH.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@case("live migration from one port to another: every ping is answered")
+def migration():
+    names = [lab.SCRATCH / f"port{number}.sock" for number in range(2)]
+    vhost = Vhost("--socket", names[0], "--socket", names[1]).ready()
+    # A machine takes its socket's path along: here the path leads to another port by then.
+    nic = lab.SCRATCH / "nic.sock"
+    nic.symlink_to(names[0])
+    source = Raw.boots("source", nic)
+    nic.unlink()
+    nic.symlink_to(names[1])
+    target = Raw("target")
+    target.wait_line("vmm event = starting")
+    way = f"unix:{lab.SCRATCH}/way"
+    receive = lab.Process("receive", [_remote(), "--api-socket", target.api, "receive-migration",
+                                      f"receiver_url={way}"], namespace="host")
+    target.wait_line("migration-receive-ready")
+    source.ask("send-migration", f"destination_url={way}")
+    # Whether it fails shows only by and by.
+    source.wait_line("migration-finished|Migration failed", 60)
+    source.expect_state()
+    target.wait_line("migration-receive-finished")
+    lab.expect(receive.wait() == 0, f"{receive.lines}")
+    source.expect_end()
+    target.expect_pings()
+    ports = json.loads(chnet("ports", "--json"))["ports"]
+    lab.expect(min(port["rx_packets"] for port in ports) > 0, f"{ports}")
+    _clear(vhost)
+
+
+@case("a snapshot is restored: the guest goes on where it was")
+def snapshot():
+    socket, folder = lab.SCRATCH / "port0.sock", lab.SCRATCH / "snapshot"
+    vhost = Vhost("--socket", f"{socket},mac={probe.MAC},ip=172.16.0.2").ready()
+    folder.mkdir()
+    saved = Raw.boots("saved", socket)
+    saved.ask("pause")
+    saved.ask("snapshot", f"file://{folder}")
+    saved.ask("shutdown-vmm")
+    saved.expect_end()
+    Raw("restored", "--restore", f"source_url=file://{folder},resume=true").expect_pings()
+    _clear(vhost)
 
 
 if __name__ == "__main__":
