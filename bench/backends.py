@@ -93,11 +93,16 @@ class Backend:
     workers = re.compile("worker")
     # Does it take a whole processor even when there is nothing to do?
     polls = False
+    # Do its workers get SCHED_FIFO, when anyone does?
+    realtime = True
     # Ended by this: some take seconds to tidy up what their namespaces tidy up anyway.
     end_signal = signal.SIGTERM
+    # How many guests it has, each with a socket.
+    guests = 2
     # More arguments for the generator.
     generator = ()
-    # Kinds of frames that it cannot carry, with the reason; and that take more arguments.
+    # Kinds of frames (or workloads) that it cannot carry, with the reason; kinds that take more
+    # arguments.
     lacks = {}
     needs = {}
 
@@ -115,7 +120,7 @@ class Backend:
         """Raises Unusable."""
 
     def sockets(self):
-        return [os.path.join(self.directory, name) for name in ("a", "b")]
+        return [os.path.join(self.directory, str(guest)) for guest in range(self.guests)]
 
     def before(self):
         """Is about to be measured; what it returns is for after()."""
@@ -160,7 +165,7 @@ class Backend:
             time.sleep(0.001)
         for tid in self.worker_threads():
             os.sched_setaffinity(tid, {self.setup.backend_cpu})
-            if self.setup.realtime:
+            if self.setup.realtime and self.realtime:
                 os.sched_setscheduler(tid, os.SCHED_FIFO, os.sched_param(1))
 
     def pause(self):
@@ -169,8 +174,11 @@ class Backend:
             return
         self.process.send_signal(signal.SIGSTOP)
         # The signal is taken by a thread without privileges, which may have to wait for its turn.
+        deadline = time.monotonic() + START_SECONDS
         while any(thread_state(self.process.pid, tid) not in "TZ"
                   for tid in threads(self.process.pid)):
+            if time.monotonic() > deadline:
+                self.fail("does not stop")
             time.sleep(0.001)
 
     def resume(self):
@@ -225,6 +233,18 @@ class Chnet(Backend):
             if theirs >= 0:
                 os.close(theirs)
         self.ready_ns = time.monotonic_ns()
+
+
+class Chnet8(Chnet):
+    name = "chnet-8"
+    about = "the same with 8 guests"
+    guests = 8
+
+
+class Chnet64(Chnet):
+    name = "chnet-64"
+    about = "the same with 64 guests"
+    guests = 64
 
 
 class Against(Chnet):

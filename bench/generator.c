@@ -102,8 +102,11 @@ static int connect_all(const struct generator_options *options)
 
 static int run_rate(const struct generator_options *options, double ticks_per_ns)
 {
+	unsigned int senders = options->both ? options->stations : options->stations / 2;
 	const struct rate_options how = {
+		.active = options->active && options->active < senders ? options->active : senders,
 		.warm_up_ns = (uint64_t)(options->warm_up * 1e9),
+		.warm_up = (uint64_t)options->warm_up_frames,
 		.ns = (uint64_t)(options->seconds * 1e9),
 		.pace = options->pace,
 		.both = options->both,

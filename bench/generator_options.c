@@ -33,10 +33,12 @@ static const char help[] =
 	"  --untouched                 send the same bytes again, without a new stamp\n"
 	"  --no-mergeable, --no-event-idx   features not to ask for\n"
 	"  --both                      both guests of a pair send\n"
+	"  --active N                  only the first N of those that would send do\n"
 	"  --pace FRAMES               a second, all senders together (default: no limit)\n"
 	"  --interval US               from one round trip to the next (default 0)\n"
 	"  --load                      latency, --to: the other guests send UDP of 1500 bytes\n"
 	"  --seconds S, --warm-up S    of counting (default 1), and before it (default 0.2)\n"
+	"  --warm-up-frames N          and before that many frames were sent (default 0)\n"
 	"  --cpu N, --device-cpu N     where to run (default 1), and the bare device (default 0)\n"
 	"  --hold                      stay connected until standard input ends, as idle does\n"
 	"  --ready-fd FD               connect when this descriptor can be read\n";
@@ -51,7 +53,7 @@ struct number {
 
 /* Everything that is read as a number, before it is stored where it belongs. */
 struct numbers {
-	double stations, size, flows, queue_size, rx_buffer, batch, window, cpu, device_cpu;
+	double stations, active, size, flows, queue_size, rx_buffer, batch, window, cpu, device_cpu;
 	double ready_fd;
 };
 
@@ -162,6 +164,7 @@ static int finish(
 	workload->batch = (uint16_t)numbers->batch;
 	workload->window = (uint16_t)numbers->window;
 	options->stations = (unsigned int)numbers->stations;
+	options->active = (unsigned int)numbers->active;
 	options->cpu = (int)numbers->cpu;
 	options->device_cpu = (int)numbers->device_cpu;
 	options->ready_fd = (int)numbers->ready_fd;
@@ -228,6 +231,7 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 		.ready_fd = -1};
 	const struct number numbers[] = {
 		{"stations", 1, STATIONS_MAX, &n.stations},
+		{"active", 0, STATIONS_MAX, &n.active},
 		{"size", 0, UINT16_MAX + FRAMES_ETHERNET, &n.size},
 		{"flows", 1, 3e9, &n.flows},
 		{"queue-size", 16, 32768, &n.queue_size},
@@ -238,6 +242,7 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 		{"interval", 0, 1e7, &options.interval_us},
 		{"seconds", 0.001, 3600, &options.seconds},
 		{"warm-up", 0, 3600, &options.warm_up},
+		{"warm-up-frames", 0, 1e9, &options.warm_up_frames},
 		{"cpu", -1, 1023, &n.cpu},
 		{"device-cpu", 0, 1023, &n.device_cpu},
 		{"ready-fd", 0, 65535, &n.ready_fd},

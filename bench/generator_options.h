@@ -34,13 +34,15 @@ struct generator_options {
 	const char *tap;	  /* of bare_tap.h, or NULL */
 	bool load;		  /* see struct latency_options */
 	bool both;
+	unsigned int active; /* senders that send, the first ones; 0: all */
 	double seconds;
-	double warm_up;	    /* seconds */
-	double pace;	    /* frames a second; 0: no limit */
-	double interval_us; /* between two round trips */
-	bool hold;	    /* stay connected until standard input ends */
-	int cpu;	    /* to run on; -1: anywhere */
-	int device_cpu;	    /* of the bare device */
+	double warm_up;	       /* seconds */
+	double warm_up_frames; /* and so many frames, at least */
+	double pace;	       /* frames a second; 0: no limit */
+	double interval_us;    /* between two round trips */
+	bool hold;	       /* stay connected until standard input ends */
+	int cpu;	       /* to run on; -1: anywhere */
+	int device_cpu;	       /* of the bare device */
 	int ready_fd; /* wait until something can be read here before connecting; -1: do not */
 };
 

@@ -88,8 +88,8 @@ def take_turn(setup, backend, workload):
     backend.resume()
     before = backend.before()
     answer = generate(setup, backend, [
-        *workload.arguments, *backend.needs.get(workload.frames, ()), "--seconds", setup.seconds,
-        "--warm-up", min(0.2, setup.seconds)])
+        "--seconds", setup.seconds, "--warm-up", min(0.2, setup.seconds), *workload.arguments,
+        *backend.needs.get(workload.frames, ())])
     backend.after(before, workload, answer)
     backend.pause()
     return answer
@@ -109,7 +109,7 @@ def running(setup, kind, serial):
 
 def fits(backend, workload):
     """Round trips need the frames' contents; and not everyone carries everything."""
-    if workload.frames in backend.lacks:
+    if workload.frames in backend.lacks or workload.name in backend.lacks:
         return False
     return workload.rate or not isinstance(backend, backends.BareDrop)
 

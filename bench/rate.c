@@ -4,12 +4,14 @@
 #include "bench/ticks.h"
 
 /* One turn over all stations. Each sender may send `limit` frames. True when anything moved. */
-static bool turn(struct station *stations, unsigned int count, bool both, uint32_t limit)
+static bool turn(struct station *stations, unsigned int count, const struct rate_options *options,
+	uint32_t limit)
 {
 	uint32_t moved = 0;
 	for (unsigned int i = 0; i < count; i++) {
 		moved += sink_poll(&stations[i].sink);
-		if (both || !(i & 1))
+		unsigned int sender = options->both ? i : i / 2;
+		if ((options->both || !(i & 1)) && sender < options->active)
 			moved += sender_post(&stations[i].sender, limit);
 	}
 	return moved;
@@ -31,6 +33,14 @@ static void add(
 	}
 }
 
+static uint64_t sent(const struct station *stations, unsigned int count)
+{
+	uint64_t frames = 0;
+	for (unsigned int i = 0; i < count; i++)
+		frames += stations[i].sender.frames;
+	return frames;
+}
+
 /* How many frames each sender owes at this time. */
 static uint32_t owed(const struct rate_options *options, double elapsed_ticks, double senders,
 	uint64_t sent_each)
@@ -43,11 +53,12 @@ int rate_run(struct station *stations, unsigned int count, const struct rate_opt
 	struct rate *ret_rate)
 {
 	struct rate rate = {0};
-	double senders = options->both ? count : count / 2.0;
+	double senders = options->active;
 	uint64_t start = ticks_now();
 	uint64_t count_from =
 		start + (uint64_t)((double)options->warm_up_ns * options->ticks_per_ns);
 	uint64_t end = count_from + (uint64_t)((double)options->ns * options->ticks_per_ns);
+	const uint64_t first = sent(stations, count);
 	uint64_t first_frames = stations[0].sender.frames;
 	uint64_t now = start;
 	uint64_t idle = 0;
@@ -55,18 +66,20 @@ int rate_run(struct station *stations, unsigned int count, const struct rate_opt
 	struct counter_value from = {0}, to = {0};
 	int error = 0;
 
-	while (now < end && !error) {
+	while ((now < end || !counting) && !error) {
 		uint32_t limit = UINT32_MAX;
 		if (options->pace > 0)
 			limit = owed(options, (double)(now - start), senders,
 				stations[0].sender.frames - first_frames);
-		bool moved = turn(stations, count, options->both, limit);
+		bool moved = turn(stations, count, options, limit);
 		uint64_t then = now;
 		now = ticks_now();
 		if (!moved)
 			idle += now - then;
-		if (!counting && now >= count_from) {
+		if (!counting && now >= count_from &&
+			sent(stations, count) - first >= options->warm_up) {
 			counting = true;
+			end += now - count_from;
 			idle = 0;
 			count_from = now;
 			add(&rate, stations, count, (uint64_t)-1);

@@ -12,7 +12,9 @@
 #include "bench/station.h"
 
 struct rate_options {
+	unsigned int active; /* so many of the senders send, the first ones */
 	uint64_t warm_up_ns; /* before counting */
+	uint64_t warm_up;    /* frames sent before counting, at least */
 	uint64_t ns;	     /* of counting */
 	double pace;	     /* frames a second, of all senders together; 0: as fast as can be */
 	bool both;	     /* odd stations send too */

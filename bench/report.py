@@ -149,8 +149,9 @@ def faults(results):
     return found
 
 
-def warn(results, stream):
+def warn(kinds, results, stream):
     """What would make the figures doubtful."""
+    polling = {kind.name for kind in kinds if kind.polls}
     for fault in faults(results):
         print(f"  {fault}", file=stream)
     for name, entry in results.items():
@@ -158,3 +159,6 @@ def warn(results, stream):
             if kind != "limit-generator" and figure.get("idle_percent", {}).get("low", 100) < 10:
                 print(f"  {kind}, {name}: the generator was idle for less than a tenth of the "
                       "time, and may have been the limit", file=stream)
+            if kind in polling and figure.get("backend_cpu_percent", {}).get("low", 100) < 80:
+                print(f"  {kind}, {name}: others took its processor, so this is not its best",
+                      file=stream)

@@ -11,6 +11,7 @@ repetitions' own ratios.
 """
 
 import argparse
+import dataclasses
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ import backends
 import measure
 import plot
 import report
+import uplinks
 import workloads
 
 
@@ -64,9 +66,13 @@ def parse_arguments():
     setup.repetitions = setup.repetitions or (3 if setup.quick else 5)
     setup.chnet = setup.chnet or os.path.join(setup.build, "backend", "chnet-vhost")
     setup.generator = os.path.join(setup.build, "bench", "chnet-generator")
+    setup.open_vswitch = os.path.join(os.path.dirname(setup.build), "cache", "open-vswitch")
     setup.peers = dict(peer.split("=", 1) for peer in setup.peer if "=" in peer)
     if len(setup.peers) != len(setup.peer):
         parser.error("--peer is NAME=PATH")
+    for name in setup.peers:
+        if name != uplinks.VhostUserNet.name:
+            parser.error(f"no peer {name} is known: {uplinks.VhostUserNet.name} is")
     setup.wants = lambda work: (work.name in setup.workload if setup.workload
                                 else work.quick or not setup.quick)
     return setup
@@ -89,10 +95,11 @@ def usable(setup, scenario):
 
 def collect_rest(setup, figures):
     """One repetition of what is measured when nothing is to be done: {back end: [figures]}."""
-    for kind in usable(setup, workloads.SCENARIOS[0]):
+    first = workloads.SCENARIOS[0]
+    for kind in usable(setup, dataclasses.replace(first, kinds=(*first.kinds, backends.Chnet64))):
         if issubclass(kind, backends.Bare):
             continue
-        for repetition in range(setup.repetitions):
+        for repetition in range(1 if setup.quick else setup.repetitions):
             measure.say(f"repetition {repetition + 1} of {setup.repetitions}: {kind.name} at rest")
             rest = measure.measure_rest(setup, kind, f"rest-{repetition}")
             if kind is backends.Chnet:
@@ -110,8 +117,9 @@ def run_scenario(setup, scenario):
     kinds = usable(setup, scenario)
     for kind in kinds:
         print(f"  {kind.name:<16} {kind.about}")
-        for frames, why in kind.lacks.items():
-            print(f"  {'':<16} no {frames}: {why}")
+        for lack, why in kind.lacks.items():
+            if any(lack in (work.name, work.frames) for work in scenario.workloads):
+                print(f"  {'':<16} no {lack}: {why}")
     if not kinds:
         return None
     answers = {}
@@ -120,7 +128,7 @@ def run_scenario(setup, scenario):
     measure.say("")
     results = report.summarise(scenario, answers)
     report.show(scenario, kinds, results, sys.stdout)
-    report.warn(results, sys.stdout)
+    report.warn(kinds, results, sys.stdout)
     return {"about": scenario.about, "backends": {kind.name: kind.about for kind in kinds},
             "results": results}
 

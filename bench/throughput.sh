@@ -29,10 +29,12 @@ fi
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/chnet-bench.XXXXXX") || die "cannot make a scratch directory"
 trap 'rm -rf -- "$scratch"' EXIT
-# A Ctrl-C goes to everything in the foreground; this script waits for the rest to end.
-trap : INT TERM
 # /run is empty inside: namespaces get their names there, and back ends their directories.
 # shellcheck disable=SC2016 # expanded inside
 unshare --net --mount --pid --ipc --fork --kill-child --mount-proc \
 	sh -c 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && exec "$@"' sh \
-	/usr/bin/python3 "$top/bench/throughput.py" --build "$build" --scratch "$scratch" "$@"
+	/usr/bin/python3 "$top/bench/throughput.py" --build "$build" --scratch "$scratch" "$@" &
+# All that runs inside ends with this one.
+child=$!
+trap 'kill -KILL "$child"' INT TERM
+wait "$child"

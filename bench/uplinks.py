@@ -15,6 +15,8 @@ import place
 # ARP, and what IPv6 says when an interface is new, packets in one measurement at most.
 STRAY_MAX = 30
 
+TABLE = "the kernel keeps 262,144 connections (nf_conntrack_max, for the whole machine)"
+
 
 class Uplink(backends.Backend):
     """What they have in common: the place, and what the generator is told."""
@@ -23,8 +25,7 @@ class Uplink(backends.Backend):
         super().__init__(setup, directory)
         self.place = place.Place(os.path.basename(directory))
 
-    def sockets(self):
-        return super().sockets()[:1]
+    guests = 1
 
     def inside(self, *command):
         return self.place.inside(self.place.host, [str(word) for word in command])
@@ -65,6 +66,17 @@ class Chnet(Uplink, backends.Chnet):
         return self.inside(*command)
 
 
+class Stateless(Chnet):
+    """The host keeps no connections of the guests, so the NAT alone is at work."""
+
+    name = "chnet"
+    about = "chnet-vhost on a TAP, the NAT with a block of ports of its own and 2 M sessions"
+
+    def command(self, ready_fd):
+        return [*super().command(ready_fd), "--outside-ports", "1024-65535",
+                "--sessions", str(2 << 20)]
+
+
 class Against(Chnet):
     name = "against"
     about = "the chnet-vhost of --against"
@@ -96,6 +108,7 @@ class VhostUserNet(Uplink):
     about = "Cloud Hypervisor's vhost_user_net on a TAP; nftables"
     # It has no indirect descriptors.
     needs = {"tso": ("--layout", "apart")}
+    lacks = {"1 M sessions": TABLE}
 
     @classmethod
     def check(cls, setup):
@@ -138,6 +151,7 @@ class VhostUserNet(Uplink):
 class BareTap(Uplink, backends.Bare):
     name = "limit-tap"
     about = "limit: a bare loop of one writev() into a TAP for each frame; nftables"
+    lacks = {"1 M sessions": TABLE}
 
     @property
     def generator(self):

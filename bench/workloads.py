@@ -4,6 +4,7 @@
 import dataclasses
 
 import backends
+import ovs
 import uplinks
 
 
@@ -53,7 +54,8 @@ MTU = ("--size", "1514")
 SCENARIOS = (
     Scenario(
         "guests", "guest to guest: the first sends, the second receives",
-        (backends.Testpmd, backends.Against, backends.Chnet, backends.BareCopy, backends.BareDrop),
+        (backends.Testpmd, ovs.OpenVSwitch, backends.Against, backends.Chnet, backends.BareCopy,
+         backends.BareDrop),
         (_rate("64 B", "--size", "64"),
          _rate("512 B", "--size", "512", quick=False),
          _rate("1500 B", "--size", "1500"),
@@ -73,4 +75,21 @@ SCENARIOS = (
          _rate("up, TCP 64 KiB TSO", "--stream", gbps=True, frames="tso"),
          _round_trip("ping, busy", frames="icmp"),
          _round_trip("ping, one a ms", "--interval", "1000", frames="icmp"))),
+    Scenario(
+        "many", "guest to guest, with more guests on the same worker",
+        (backends.Chnet, backends.Chnet8, backends.Chnet64),
+        (_rate("64 B, one sends", "--size", "64", "--active", "1"),
+         _rate("64 B, half of them send", "--size", "64", quick=False),
+         _rate("1500 B, one sends", *MTU, "--active", "1", quick=False),
+         _rate("1500 B, half of them send", *MTU),
+         _round_trip("round trip, busy, many", quick=False))),
+    Scenario(
+        "sessions", "guest to world, UDP of 64 B: in how many NAT sessions",
+        (uplinks.VhostUserNet, uplinks.Stateless, uplinks.BareTap),
+        (_rate("1 session", "--size", "64", quick=False),
+         _rate("64 k sessions", "--size", "64", "--flows", str(64 << 10), "--warm-up-frames",
+               str(64 << 10)),
+         _rate("1 M sessions", "--size", "64", "--flows", str(1 << 20), "--warm-up-frames",
+               str(1 << 20), quick=False),
+         _rate("new sessions only", "--size", "64", "--flows", "5900000"))),
 )

@@ -46,5 +46,18 @@ def world():
         lab.expect(set(entry["backends"]) == {"chnet", "limit-tap"}, f"{name}: {entry}")
 
 
+@lab.test("guest to guest, with up to 64 guests on one worker")
+def many():
+    results = _bench("many", "--quick", "--only", "chnet-64")
+    for name, entry in results.items():
+        lab.expect(set(entry["backends"]) == {"chnet", "chnet-64"}, f"{name}: {entry}")
+
+
+@lab.test("guest to world, in many sessions and in new ones")
+def sessions():
+    results = _bench("sessions", "--quick")
+    lab.expect("new sessions only" in results, f"only {list(results)}")
+
+
 if __name__ == "__main__":
     lab.main(200)
