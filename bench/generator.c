@@ -17,6 +17,7 @@
 #include "bench/bare_device.h"
 #include "bench/bare_tap.h"
 #include "bench/counter.h"
+#include "bench/down.h"
 #include "bench/generator_options.h"
 #include "bench/latency.h"
 #include "bench/rate.h"
@@ -152,6 +153,34 @@ static int run_latency(const struct generator_options *options, double ticks_per
 	return error;
 }
 
+static int run_down(const struct generator_options *options, double ticks_per_ns)
+{
+	const struct rate_options how = {
+		.warm_up_ns = (uint64_t)(options->warm_up * 1e9),
+		.ns = (uint64_t)(options->seconds * 1e9),
+		.ticks_per_ns = ticks_per_ns,
+	};
+	struct frames_end own = options->target;
+	struct world world;
+	struct rate rate = {0};
+
+	own.port = WORKLOAD_ANSWERED_PORT;
+	int error = world_open(&world, options->world, &own, &options->workload, options->gso);
+	if (!error)
+		error = down_run(&stations[0], &world, &how, &rate);
+	world_close(&world);
+	if (error)
+		return fail("from the world", error);
+	double us = (double)rate.ns / 1e3;
+	double bits = (double)rate.received * options->workload.frame_length * 8;
+	printf("\"mpps\": %.4f, \"gbps\": %.3f, \"idle_percent\": %.1f, \"received\": %" PRIu64
+	       ", \"lost\": %" PRIu64 ", \"foreign\": %" PRIu64 ", \"samples\": %" PRIu64
+	       ", \"wrong\": %" PRIu64 "}\n",
+		(double)rate.received / us, bits / us / 1e3, rate.idle * 100, rate.received,
+		rate.lost, rate.foreign, rate.samples, rate.wrong + rate.broken);
+	return 0;
+}
+
 static int run_mode(const struct generator_options *options, double ticks_per_ns)
 {
 	switch (options->mode) {
@@ -159,6 +188,8 @@ static int run_mode(const struct generator_options *options, double ticks_per_ns
 		return run_rate(options, ticks_per_ns);
 	case GENERATOR_LATENCY:
 		return run_latency(options, ticks_per_ns);
+	case GENERATOR_DOWN:
+		return run_down(options, ticks_per_ns);
 	case GENERATOR_IDLE:
 		printf("\"connected\": %u}\n", options->stations);
 		return 0;

@@ -17,6 +17,8 @@ static const char help[] =
 	"  --to MAC,IP                 or all send there, by the gateway with that address\n"
 	"  --count DEVICE              frames that leave by it are those that arrived\n"
 	"  --mode rate|latency|idle    frames a second (default), round trips, or only connect\n"
+	"  --mode down --world FILE    datagrams from that network namespace to the guest\n"
+	"  --gso                       down: large ones that the kernel cuts\n"
 	"  --bare drop|copy|tap        no back end: a thread that takes its place (see "
 	"--stations)\n"
 	"  --tap NAME                  of --bare tap: where frames go to and come from\n"
@@ -108,7 +110,7 @@ static int read_target(const char *value, struct frames_end *ret_target)
 static bool read_choice(struct generator_options *options, const char *name, const char *value,
 	bool *ret_layout_given, int *ret_error)
 {
-	static const char *const modes[] = {"rate", "latency", "idle", NULL};
+	static const char *const modes[] = {"rate", "latency", "down", "idle", NULL};
 	static const char *const kinds[] = {"udp", "tcp", "tso", "icmp", NULL};
 	static const char *const layouts[] = {"linear", "apart", "indirect", NULL};
 	static const char *const bares[] = {"drop", "copy", "tap", NULL};
@@ -132,6 +134,8 @@ static bool read_choice(struct generator_options *options, const char *name, con
 		options->has_target = true;
 	} else if (strcmp(name, "count") == 0) {
 		options->count = value;
+	} else if (strcmp(name, "world") == 0) {
+		options->world = value;
 	} else if (strcmp(name, "tap") == 0) {
 		options->tap = value;
 	} else {
@@ -185,6 +189,9 @@ static int finish(
 		wrong = "--to is an address beyond the guests' network, and --load needs it";
 	else if (options->has_target && !options->count && options->mode == GENERATOR_RATE)
 		wrong = "--to needs --count";
+	else if (options->mode == GENERATOR_DOWN &&
+		 (!options->world || !options->has_target || workload->kind != WORKLOAD_UDP))
+		wrong = "--mode down needs --world and --to, and is UDP";
 	else if ((options->device == GENERATOR_BARE_TAP) != (options->tap != NULL))
 		wrong = "--bare tap and --tap NAME go together";
 	else if (workload->stream &&
@@ -249,13 +256,13 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 	};
 	enum {
 		NUMBERS = sizeof(numbers) / sizeof(numbers[0]),
-		CHOICES = 7,
-		FLAGS = 8
+		CHOICES = 8,
+		FLAGS = 9
 	};
 	static const char *const choices[CHOICES] = {
-		"mode", "kind", "layout", "bare", "to", "count", "tap"};
+		"mode", "kind", "layout", "bare", "to", "count", "tap", "world"};
 	int no_mergeable = 0, no_event_idx = 0, both = 0, untouched = 0, stream = 0, load = 0,
-	    hold = 0, show_help = 0;
+	    hold = 0, gso = 0, show_help = 0;
 	struct option table[NUMBERS + CHOICES + FLAGS + 1] = {
 		{"no-mergeable", no_argument, &no_mergeable, 1},
 		{"no-event-idx", no_argument, &no_event_idx, 1},
@@ -264,6 +271,7 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 		{"stream", no_argument, &stream, 1},
 		{"load", no_argument, &load, 1},
 		{"hold", no_argument, &hold, 1},
+		{"gso", no_argument, &gso, 1},
 		{"help", no_argument, &show_help, 1},
 	};
 	for (int i = 0; i < CHOICES; i++)
@@ -292,6 +300,9 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 	options.workload.stream = stream;
 	options.both = both || options.has_target;
 	options.load = load;
+	options.gso = gso;
+	if (options.mode == GENERATOR_DOWN)
+		options.workload.first_flow = WORKLOAD_ANSWERED_FLOW;
 	options.hold = hold || options.mode == GENERATOR_IDLE;
 	if (!error)
 		error = finish(&options, &n, layout_given);

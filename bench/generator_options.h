@@ -11,6 +11,7 @@
 enum generator_mode {
 	GENERATOR_RATE,	   /* frames a second */
 	GENERATOR_LATENCY, /* round trips */
+	GENERATOR_DOWN,	   /* datagrams from the world */
 	GENERATOR_IDLE,	   /* connect, and do nothing */
 };
 
@@ -32,6 +33,8 @@ struct generator_options {
 	struct frames_end target; /* where all frames go, by the gateway's MAC address */
 	const char *count;	  /* interface whose sent frames are counted, or NULL */
 	const char *tap;	  /* of bare_tap.h, or NULL */
+	const char *world;	  /* file of its network namespace, for GENERATOR_DOWN */
+	bool gso;		  /* see struct world */
 	bool load;		  /* see struct latency_options */
 	bool both;
 	unsigned int active; /* senders that send, the first ones; 0: all */

@@ -34,6 +34,7 @@ struct rate {
 	uint64_t wrong;
 	uint64_t broken;
 	uint64_t misordered; /* see struct sender */
+	uint64_t lost;	     /* frames that did not arrive, of those whose number is known */
 	double idle;	     /* share of the time in turns that found nothing to do, 0 to 1 */
 };
 

@@ -143,7 +143,7 @@ def faults(results):
             if figure.get("wrong", {}).get("high", 0):
                 found.append(f"{kind}, {name}: frames came wrong, untranslated or out of order")
             if figure.get("lost", {}).get("high", 0):
-                found.append(f"{kind}, {name}: round trips were lost")
+                found.append(f"{kind}, {name}: frames or round trips were lost")
             if "workload" in entry and not figure["low"] > 0:
                 found.append(f"{kind}, {name}: nothing arrived")
     return found

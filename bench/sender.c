@@ -95,7 +95,8 @@ static int make_slot(struct sender *sender, const struct workload *workload, uin
 
 	struct virtio_net_hdr_v1 vnet;
 	uint8_t *frame = buffer + HEADROOM + DRIVER_HEADER_LENGTH;
-	workload_build(workload, from, to, index % workload->flows, index, frame, &vnet);
+	uint32_t flow = workload->first_flow + index % workload->flows;
+	workload_build(workload, from, to, flow, index, frame, &vnet);
 	memcpy(buffer + HEADROOM, &vnet, DRIVER_HEADER_LENGTH);
 	slot->ports = frame + FRAMES_ETHERNET + FRAMES_IPV4;
 	slot->stamp = frame + WORKLOAD_STAMP_OFFSET;

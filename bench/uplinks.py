@@ -32,7 +32,8 @@ class Uplink(backends.Backend):
 
     @property
     def generator(self):
-        return ["--to", f"{self.place.tap_mac()},{place.WORLD_ADDRESS}", "--count", place.OUT]
+        return ["--to", f"{self.place.tap_mac()},{place.WORLD_ADDRESS}", "--count", place.OUT,
+                "--world", f"/run/netns/{self.place.world}"]
 
     def generator_command(self, command):
         return self.inside(*command)
@@ -43,7 +44,7 @@ class Uplink(backends.Backend):
     def after(self, before, workload, answer):
         """All that left the host arrived, with the host's address; but for the odd ARP packet."""
         arrived, left = self.place.arrived() - before[0], self.place.left() - before[1]
-        if workload.rate:
+        if "packets" in answer:
             answer["stray"] = left - arrived
             answer["wrong"] += max(0, left - arrived - STRAY_MAX)
 

@@ -30,6 +30,7 @@ struct workload {
 	enum workload_kind kind;
 	enum workload_layout layout;
 	uint32_t frame_length; /* bytes, without virtio-net header and FCS */
+	uint32_t first_flow;   /* of them */
 	uint32_t flows;	       /* tuples in turn; more than a ring holds only with UDP or TSO */
 	uint32_t rx_buffer;    /* bytes of a receive buffer, header included */
 	uint16_t queue_size;   /* entries of each ring */
@@ -79,6 +80,10 @@ bool workload_leaves(uint32_t ip);
 /* Source port of a flow in its two low bytes and destination port in the two high ones, both in
  * network byte order: what is written over the start of the L4 header. */
 uint32_t workload_ports(uint32_t flow);
+
+/* A flow whose destination port nothing else uses, for what is answered: 5101. */
+#define WORKLOAD_ANSWERED_FLOW 6000000u
+#define WORKLOAD_ANSWERED_PORT 5101u
 
 /* Gives a TCP header another sequence number (host byte order), and with `complete` what that
  * changes of its checksum. */

@@ -23,8 +23,8 @@ class Workload:
         return self.name if len(self.fields) == 1 else f"{self.name}, {field[:-3]}"
 
     @property
-    def rate(self):
-        return "--mode" not in self.arguments
+    def round_trip(self):
+        return "latency" in self.arguments
 
 
 def _rate(name, *arguments, gbps=False, quick=True, frames="udp"):
@@ -37,6 +37,10 @@ def _round_trip(name, *arguments, quick=True, frames="udp"):
     kind = () if frames == "udp" else ("--kind", frames)
     return Workload(name, "us", ("p50_us", "p99_us", "p999_us"),
                     ("--mode", "latency", *kind, *arguments), quick, frames)
+
+
+def _down(name, *arguments, quick=True):
+    return Workload(name, "Mpps", ("mpps",), ("--mode", "down", *arguments), quick, "down")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +77,9 @@ SCENARIOS = (
          _rate("up, TCP 1500 B, one frame in flight", *MTU, "--stream", "--window", "1",
                "--layout", "apart", gbps=True, frames="tcp"),
          _rate("up, TCP 64 KiB TSO", "--stream", gbps=True, frames="tso"),
+         _down("down, UDP 64 B frames", "--size", "64"),
+         _down("down, UDP 1472 B of payload", *MTU),
+         _down("down, UDP 1472 B, sent as GSO", *MTU, "--gso", quick=False),
          _round_trip("ping, busy", frames="icmp"),
          _round_trip("ping, one a ms", "--interval", "1000", frames="icmp"))),
     Scenario(
