@@ -54,6 +54,36 @@ def signals():
             lab.expect((folder / "cleaned").exists(), "the step was killed before it cleaned up")
 
 
+@lab.test("steps that run side by side are all ended")
+def side_by_side():
+    folder = lab.SCRATCH / "fuzz"
+    programs = folder / "fuzz/tests/fuzz"
+    for path in (programs, folder / "bin"):
+        path.mkdir(parents=True)
+    (folder / "fuzz/build.ninja").touch()
+    for name, text in (("bin/ninja", "#!/bin/sh\n"),
+                       ("bin/dpkg-query", "#!/bin/sh\necho installed\n")):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    names = ["fuzz_one", "fuzz_two"][:os.cpu_count()]
+    for name in names:
+        traces = folder / name
+        traces.mkdir()
+        os.mkfifo(traces / "started")
+        (programs / name).write_text(STEP.format(folder=traces, ignore=""))
+        (programs / name).chmod(0o755)
+    dev = lab.Process("dev", [DEV, "fuzz"], env={
+        **os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}", "CHNET_BUILD": str(folder)})
+    pids = [int(word) for name in names
+            for word in (folder / name / "started").read_text().split()]
+    dev.signal(signal.SIGTERM)
+    lab.expect(dev.wait(40) == 128 + signal.SIGTERM, f"{dev.lines}")
+    left = set(lab.processes()) & set(pids)
+    lab.expect(not left, f"still there: {left}")
+    for name in names:
+        lab.expect((folder / name / "cleaned").exists(), f"{name} was killed before it cleaned up")
+
+
 @lab.test("a step that takes no signal is killed by the second one")
 def stubborn():
     _stop("stubborn", signal.SIGTERM, ignore="trap '' TERM")
