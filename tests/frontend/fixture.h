@@ -93,7 +93,7 @@ void fixture_number(struct fixture *fixture, struct driver_frame *frame, unsigne
 /* Sends the frame from guest `from`. */
 void fixture_send(struct fixture *fixture, unsigned int from, const struct driver_frame *frame);
 
-/* The next frame that guest `to` receives is exactly this one. */
+/* The next frame that guest `to` receives, announcements aside, is exactly this one. */
 void fixture_expect(struct fixture *fixture, unsigned int to, const struct driver_frame *frame);
 
 /* Receives the next frame of guest `to`, whatever it is. */
