@@ -67,10 +67,14 @@ class Chnet(Uplink, backends.Chnet):
         return self.inside(*command)
 
 
+class TwoGuests(Chnet):
+    about = "chnet-vhost on a TAP, with a second guest"
+    guests = 2
+
+
 class Stateless(Chnet):
     """The host keeps no connections of the guests, so the NAT alone is at work."""
 
-    name = "chnet"
     about = "chnet-vhost on a TAP, the NAT with a block of ports of its own and 2 M sessions"
 
     def command(self, ready_fd):

@@ -83,6 +83,12 @@ SCENARIOS = (
          _round_trip("ping, busy", frames="icmp"),
          _round_trip("ping, one a ms", "--interval", "1000", frames="icmp"))),
     Scenario(
+        "loaded", "guest to world and back, while another guest sends UDP of 1500 B as fast as it can",
+        (uplinks.TwoGuests,),
+        (_round_trip("ping, busy, under load", "--load", frames="icmp"),
+         _round_trip("ping, one a ms, under load", "--load", "--interval", "1000", frames="icmp",
+                     quick=False))),
+    Scenario(
         "many", "guest to guest, with more guests on the same worker",
         (backends.Chnet, backends.Chnet8, backends.Chnet64),
         (_rate("64 B, one sends", "--size", "64", "--active", "1"),

@@ -46,6 +46,12 @@ def world():
         lab.expect(set(entry["backends"]) == {"chnet", "limit-tap"}, f"{name}: {entry}")
 
 
+@lab.test("a ping while another guest sends")
+def loaded():
+    results = _bench("loaded", "--quick")
+    lab.expect("ping, busy, under load, p50" in results, f"only {list(results)}")
+
+
 @lab.test("guest to guest, with up to 64 guests on one worker")
 def many():
     results = _bench("many", "--quick", "--only", "chnet-64")
