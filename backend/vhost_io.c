@@ -23,7 +23,8 @@ static inline struct ring *load(struct ring *const *ring)
 }
 
 /* The guest is announced, with a frame as if of its own: a burst by itself. */
-static uint16_t announce(struct vhost_port *vhost, struct packet *packet)
+__attribute__((noinline, cold)) static uint16_t announce(
+	struct vhost_port *vhost, struct packet *packet)
 {
 	vhost->announcement.due = false;
 	vhost_announce_fill(&vhost->announcement, packet);
@@ -35,9 +36,11 @@ static uint16_t rx_burst(struct port *port, struct packet *packets[], uint16_t m
 	struct vhost_port *vhost = vhost_port(port);
 	struct ring *ring = load(&vhost->rx);
 	vhost->borrowed = ring;
-	if (__builtin_expect(vhost->announcement.due, false) && ring)
+	if (!ring)
+		return 0;
+	if (__builtin_expect(vhost->announcement.due, false))
 		return announce(vhost, packets[0]);
-	return ring ? ring_rx_burst(ring, packets[0], max) : 0;
+	return ring_rx_burst(ring, packets[0], max);
 }
 
 static void rx_done(struct port *port)

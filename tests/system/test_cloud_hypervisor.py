@@ -28,8 +28,8 @@ from vhost import Vhost
 VMM = shutil.which(os.environ.get("CHNET_VMM") or "cloud-hypervisor")
 at = types.SimpleNamespace()
 
-# Cloud Hypervisor's own lock beside its API's socket stays.
-LOCKS = re.compile(r"\.api\.lock$")
+# What stays by design: leases, and Cloud Hypervisor's own lock beside its API's socket.
+STAYS = re.compile(r"\.leases$|\.api\.lock$")
 
 
 def environment(vmm=None, **more):
@@ -103,7 +103,7 @@ def chnet(*arguments, check=True):
 
 def state():
     found = lab.host_state()
-    found["files"] = [path for path in found["files"] if not LOCKS.search(path)]
+    found["files"] = [path for path in found["files"] if not STAYS.search(path)]
     found["routes"] = [route.replace(" linkdown", "").strip() for route in found["routes"]]
     return found
 
