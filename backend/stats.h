@@ -29,10 +29,10 @@ struct worker_stats {
 	uint64_t arm_races;	   /* work that came between arming and the last look */
 	uint64_t macs_refused;	   /* addresses not learnt because a port had its share */
 	uint64_t sigbus;	   /* guest memory that was not there */
-	uint64_t memory_refused;   /* memory tables with a file that cannot hold its region */
+	uint64_t memory_refused;   /* memory tables and logs that a file cannot hold */
 	uint64_t requests_refused; /* vhost-user requests of features that are not offered */
 	uint64_t rings_broken;	   /* rings stopped for good until the driver resets them */
-	uint64_t rings_refused;	   /* ring starts refused: size, alignment, extent */
+	uint64_t rings_refused;	   /* ring starts refused: size, alignment, extent, kick fd */
 	uint64_t log_lost;	   /* sessions that the log (--log-sessions) had no room for */
 	uint64_t dhcp_requests;	   /* messages of DHCP clients, those that were dropped included */
 	uint64_t dhcp_replies;	   /* answers to them */

@@ -53,9 +53,11 @@ static enum rte_vhost_msg_result take_log(struct vhost_port *port, struct vhost_
 	struct dirty_log log;
 	int fd = vhost_message_fd(message);
 
-	if (fd < 0 ||
+	if (fd < 0 || message->size != sizeof(message->payload.log) ||
 		dirty_log_init(&log, fd, message->payload.log.size, message->payload.log.offset)) {
 		port->worker_stats->memory_refused++;
+		/* Nothing has changed for the rings, and no post hook comes. */
+		vhost_queues_resume(port);
 		return RTE_VHOST_MSG_RESULT_ERR;
 	}
 	forget_log(port);

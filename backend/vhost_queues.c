@@ -83,10 +83,6 @@ static void start(struct vhost_port *port, unsigned int index)
 	}
 	if (index == VHOST_QUEUE_RECEIVE)
 		choose_operations(port, config.call_fd < 0);
-	/* A ring that was used before this front end came: the guest goes on here. */
-	if (index == VHOST_QUEUE_TRANSMIT && !queue->started && queue->ring.last_used)
-		vhost_announce_ask(&port->announcement, NULL);
-	queue->started = true;
 	/* An eventfd that is full must not block a worker. The front end could undo this; stalling
 	 * by the VMM itself is outside the threat model. */
 	if (queue->ring.call_fd >= 0)
@@ -95,8 +91,14 @@ static void start(struct vhost_port *port, unsigned int index)
 		.events = EPOLLIN | EPOLLET,
 		.data.u64 = vhost_port_epoll_tag(port->port.index, index),
 	};
-	if (epoll_ctl(port->quiesce->epoll_fd, EPOLL_CTL_ADD, vring.kickfd, &event))
+	if (epoll_ctl(port->quiesce->epoll_fd, EPOLL_CTL_ADD, vring.kickfd, &event)) {
+		port->worker_stats->rings_refused++;
 		return;
+	}
+	/* A ring that was used before this front end came: the guest goes on here. */
+	if (index == VHOST_QUEUE_TRANSMIT && !queue->started && queue->ring.last_used)
+		vhost_announce_ask(&port->announcement, NULL);
+	queue->started = true;
 	queue->running = true;
 	interrupt_once(&queue->ring);
 	__atomic_store_n(published(port, index), &queue->ring, __ATOMIC_RELEASE);

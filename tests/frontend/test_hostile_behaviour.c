@@ -354,7 +354,8 @@ static const struct CMUnitTest tests[] = {
 	STRANGE("descriptors are a pipe that is full", PIPE_THAT_IS_FULL),
 	STRANGE("descriptors are a socket without a peer", SOCKET_WITHOUT_PEER),
 	STRANGE("descriptors are eventfds that are full", EVENTFD_THAT_IS_FULL),
-	STRANGE("descriptors are files for reading", READ_ONLY_FILE),
+	HOSTILE_CASE("descriptors are files for reading", .act = strange_descriptors,
+		.context = &(const enum kind){READ_ONLY_FILE}, .counter = "worker.rings_refused"),
 	STRANGE("descriptors are the connection itself", OWN_CONNECTION),
 };
 

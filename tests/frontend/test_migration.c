@@ -282,8 +282,38 @@ static void bad_log_is_refused_and_the_guest_goes_on(void **state)
 	assert_int_equal(frontend_set_log_base(port, -1, 4096, 0), -EREMOTEIO);
 	close(fd);
 	fixture_expect_fds(fixture, fds);
-	/* Refused messages leave the rings parked until one succeeds. */
-	assert_int_equal(frontend_set_features(port), 0);
+	fixture_pass(fixture, 0, 1, 60);
+	fixture_pass(fixture, 1, 0, 60);
+}
+
+/* No byte of the payload is taken that did not come. */
+static void log_of_another_length_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct frontend_options options = fixture_options();
+	static const uint32_t lengths[] = {0, 1, 8, 15, 17, 24, 256};
+	const uint64_t payload[32] = {MIGRATION_PAGE, 0};
+
+	plug_ordinary(fixture);
+	start(fixture, &options);
+	struct client *client = &fixture->ports[0].client;
+	unsigned int fds = fixture_count_fds(fixture);
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, MIGRATION_PAGE), 0);
+	for (unsigned int i = 0; i < LENGTH(lengths); i++) {
+		uint64_t answer = 0;
+		assert_int_equal(client_send(client, CLIENT_SET_LOG_BASE,
+					 CLIENT_FLAG_VERSION | CLIENT_FLAG_NEED_REPLY, payload,
+					 lengths[i], &fd, 1),
+			0);
+		assert_int_equal(client_receive(client, CLIENT_SET_LOG_BASE, &answer,
+					 sizeof(answer), NULL, NULL),
+			0);
+		assert_int_not_equal(answer, 0);
+	}
+	close(fd);
+	assert_int_equal(fixture_counter(fixture, "worker.memory_refused"), LENGTH(lengths));
+	fixture_expect_fds(fixture, fds);
 	fixture_pass(fixture, 0, 1, 60);
 	fixture_pass(fixture, 1, 0, 60);
 }
@@ -346,6 +376,7 @@ static const struct CMUnitTest tests[] = {
 	FIXTURE_TEST(rarp_of_qemu_brings_an_answer_without_payload),
 	FIXTURE_TEST(migration_that_is_called_off),
 	FIXTURE_TEST(bad_log_is_refused_and_the_guest_goes_on),
+	FIXTURE_TEST(log_of_another_length_is_refused),
 	FIXTURE_TEST(log_that_is_too_short),
 	FIXTURE_TEST(log_that_is_truncated),
 };
