@@ -6,18 +6,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What is mapped begins and ends at blocks of so many bytes: huge pages are neither mapped nor
+ * unmapped in part. */
+static uint64_t block_of(const struct stat *file)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), block = (uint64_t)file->st_blksize;
+
+	return block > page && block % page == 0 ? block : page;
+}
+
 int dirty_log_init(struct dirty_log *log, int fd, uint64_t size, uint64_t offset)
 {
 	struct stat file;
-	uint64_t end;
-	uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t end, mapped;
 
 	if (fstat(fd, &file))
 		return -errno;
 	if (!size || __builtin_add_overflow(offset, size, &end) || !S_ISREG(file.st_mode) ||
 		(uint64_t)file.st_size < end)
 		return -EINVAL;
-	size_t mapped = size + before;
+	uint64_t block = block_of(&file), before = offset % block;
+	if (__builtin_add_overflow(before + size, block - 1, &mapped))
+		return -EINVAL;
+	mapped -= mapped % block;
 	void *mapping = mmap(
 		NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(offset - before));
 	if (mapping == MAP_FAILED)

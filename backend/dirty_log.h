@@ -22,7 +22,7 @@
 struct dirty_log {
 	uint8_t *bits; /* the bitmap; NULL: there is no log */
 	uint64_t size; /* of it, bytes */
-	void *mapping; /* what was mapped: it begins at a page of the file */
+	void *mapping; /* what was mapped: whole blocks of the file, which may be huge pages */
 	size_t mapped; /* bytes of that */
 };
 

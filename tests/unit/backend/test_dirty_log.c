@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <linux/memfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -139,6 +142,59 @@ static void fini_twice(void **state)
 	dirty_log_fini(&log);
 }
 
+#define HUGE_PAGE (2 << 20)
+
+static int make_huge_file(void)
+{
+	int fd = memfd_create("log", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+	if (fd >= 0)
+		assert_int_equal(ftruncate(fd, 2 * HUGE_PAGE), 0);
+	return fd;
+}
+
+/* What is mapped, or would be if there were memory for it, are whole huge pages. */
+static void offset_may_lie_in_a_huge_page(void **state)
+{
+	(void)state;
+	static const uint64_t offsets[] = {0, 4096, 5000, HUGE_PAGE - 8, 2 * HUGE_PAGE - 16};
+	int fd = make_huge_file();
+	if (fd < 0) {
+		printf("no hugetlbfs here: %s\n", strerror(errno));
+		skip();
+	}
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		struct dirty_log log = {0};
+		int error = dirty_log_init(&log, fd, 16, offsets[i]);
+		assert_true(error == 0 || error == -ENOMEM);
+		dirty_log_fini(&log);
+	}
+	close(fd);
+}
+
+/* Its pages are given back: munmap() of a part of one fails. */
+static void huge_pages_are_unmapped(void **state)
+{
+	(void)state;
+	struct dirty_log log;
+	unsigned char resident[1];
+	int fd = make_huge_file();
+	int error = fd < 0 ? -ENOMEM : dirty_log_init(&log, fd, 4096, HUGE_PAGE + 4096);
+	if (fd >= 0)
+		close(fd);
+	if (error == -ENOMEM) {
+		printf("no huge pages here (vm.nr_hugepages)\n");
+		skip();
+	}
+	assert_int_equal(error, 0);
+	dirty_log_mark(&log, 4096, 1);
+	uint8_t *mapping = log.mapping;
+	assert_int_equal(log.mapped, HUGE_PAGE);
+	assert_int_equal(mapping[4096], 2);
+	dirty_log_fini(&log);
+	assert_int_equal(mincore(mapping, 1, resident), -1);
+	assert_int_equal(errno, ENOMEM);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(pages_have_their_bits),
 	cmocka_unit_test(marks_are_added),
@@ -146,6 +202,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_lies_beyond_is_left_alone),
 	cmocka_unit_test(file_must_hold_the_log),
 	cmocka_unit_test(fini_twice),
+	cmocka_unit_test(offset_may_lie_in_a_huge_page),
+	cmocka_unit_test(huge_pages_are_unmapped),
 };
 
 int main(void)
