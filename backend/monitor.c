@@ -96,6 +96,7 @@ static void on_signal(struct monitor *monitor)
 	case SIGTERM:
 	case SIGINT:
 	case SIGHUP:
+		monitor->insisted = monitor->state == MONITOR_STOPPING;
 		stop(monitor);
 		break;
 	}

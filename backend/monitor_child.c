@@ -161,6 +161,7 @@ void monitor_child_on_death(struct monitor *monitor, int status)
 {
 	char text[CHILD_TEXT_CAPACITY];
 	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 
 	child_describe(status, text);
 	monitor->deaths++;
@@ -170,7 +171,8 @@ void monitor_child_on_death(struct monitor *monitor, int status)
 		monitor_child_on_ready(monitor);
 	close_ready(monitor);
 	if (monitor->state == MONITOR_STOPPING) {
-		if (!clean)
+		/* What was asked for is no surprise. */
+		if (!clean && !(monitor->insisted && is_killed))
 			log_warning("the data plane did not stop as it should: it %s", text);
 		monitor->state = MONITOR_DONE;
 	} else if (!monitor->was_ready) {

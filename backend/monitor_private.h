@@ -46,6 +46,7 @@ struct monitor {
 	enum monitor_state state;
 	bool was_ready;	     /* some data plane was; the world knows */
 	bool failed;	     /* the exit code says so */
+	bool insisted;	     /* a second signal asked for an end at once; timeout(1) sends two */
 	pid_t child;	     /* the data plane; valid unless MONITOR_DONE */
 	int ready_fd;	     /* its end of the ready pipe is ours to read; -1: nothing to come */
 	int control_fd;	     /* to the data plane; -1: none */
