@@ -15,7 +15,9 @@
  * nothing before it is spoken to.
  *
  * Such a driver is known by what it acked: VERSION_1 and MAC alone, and it waits for interrupts.
- * Firmware (EDK2) acks no more, but polls, and takes frames of 1,514 bytes.
+ * Firmware (EDK2) acks no more, but polls, and takes frames of 1,514 bytes. That it polls is seen
+ * under Cloud Hypervisor, where its queues have no call descriptors; QEMU always gives them, and
+ * firmware there looks like RedoxOS until its socket says profile=full (not run).
  */
 #pragma once
 

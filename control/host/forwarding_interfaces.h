@@ -12,7 +12,8 @@
 
 /*
  * Writes a line "+NAME" for each interface that forwards ("default", those to come, among them), a
- * newline before and behind it, terminated, as far as they fit. Returns their length.
+ * newline before and behind it, terminated, as far as they fit; others are left out and not
+ * put back (docs/host.md). Returns their length.
  */
 size_t forwarding_interfaces_list(char *lines, size_t size);
 
