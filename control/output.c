@@ -9,6 +9,9 @@
 
 #include "control/command.h"
 
+/* As many digits of a number as every double keeps: 0.1 is not shown as 0.10000000000000001. */
+#define REAL_DIGITS JSON_REAL_PRECISION(15)
+
 struct output {
 	struct libscols_table *table;
 	struct libscols_line *line; /* the row at hand; the table's */
@@ -85,7 +88,7 @@ int output_print(struct output *output)
 
 int output_json(const json_t *json)
 {
-	if (json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) < 0)
+	if (json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | REAL_DIGITS) < 0)
 		return command_fail("cannot print the answer");
 	putchar('\n');
 	return COMMAND_OK;

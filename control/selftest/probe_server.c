@@ -20,7 +20,7 @@
 #define ROUNDS 32
 /* What the kernel may still have to send when a transfer's time is over, bytes. */
 #define SEND_BUFFER 65536
-/* "GET 4294967295 4294967295\n" */
+/* "GET 999999999 60000\n", and the answer "BAD 4294967295\n" */
 #define LINE_SIZE 32
 #define TIME_MS_MAX 60000
 
@@ -217,12 +217,13 @@ static void say_end(struct probe_server *server, struct connection *connection)
 static void obey(struct probe_server *server, struct connection *connection)
 {
 	unsigned int bytes, time_ms;
+	int end_at = 0;
 
 	connection->line[connection->line_length - 1] = '\0';
 	if (strcmp(connection->line, "PUT") == 0) {
 		connection->state = CONNECTION_TAKING;
-	} else if (sscanf(connection->line, "GET %9u %5u", &bytes, &time_ms) == 2 &&
-		   time_ms <= TIME_MS_MAX) {
+	} else if (sscanf(connection->line, "GET %9u %5u%n", &bytes, &time_ms, &end_at) == 2 &&
+		   connection->line[end_at] == '\0' && time_ms <= TIME_MS_MAX) {
 		connection->limit = bytes;
 		connection->end_ms = clock_ms() + time_ms;
 		connection->state = CONNECTION_SENDING;

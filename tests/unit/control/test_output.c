@@ -147,7 +147,7 @@ static void without_memory_it_fails_once(void **state)
 
 static int print_json(void)
 {
-	json_t *json = json_pack("{s:s, s:[i, i]}", "name", "x", "numbers", 1, 2);
+	json_t *json = json_pack("{s:s, s:[i, f]}", "name", "x", "numbers", 1, 3107.1);
 	int code = output_json(json);
 
 	json_decref(json);
@@ -161,8 +161,9 @@ static void json_is_as_it_is(void **state)
 	json_t *back = json_loads(text, 0, NULL), *same;
 
 	assert_non_null(back);
-	same = json_pack("{s:s, s:[i, i]}", "name", "x", "numbers", 1, 2);
+	same = json_pack("{s:s, s:[i, f]}", "name", "x", "numbers", 1, 3107.1);
 	assert_true(json_equal(back, same));
+	assert_non_null(strstr(text, "3107.1\n"));
 	json_decref(back);
 	json_decref(same);
 }

@@ -157,6 +157,7 @@ static void test_what_is_taken_is_compared(void **state)
 static void test_other_requests_are_refused(void **state)
 {
 	static const char *const lines[] = {"GET\n", "PUT x\n", "\n", "GET 5 99999\n",
+		"GET 1234567890 1000\n", "GET 5 100000\n", "GET 5 1000 1\n", "GET 5 1000x\n",
 		"a line that is longer than any request can be"};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
