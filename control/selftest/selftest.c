@@ -28,7 +28,10 @@
 #include <unistd.h>
 
 #include "backend/lease_file.h"
+#include "control/host/host_record.h"
+#include "control/host/lock_file.h"
 #include "control/host/run_path.h"
+#include "control/run/network_view.h"
 #include "control/selftest/probe_server.h"
 
 #define NETWORK "selftest"
@@ -57,6 +60,14 @@ static void set_timer(const struct selftest *selftest, int seconds)
 	timerfd_settime(selftest->timer_fd, 0, &limit, NULL);
 }
 
+/* The VMM is told to end, and killed if it does not listen (on_timer()). */
+static void tell_to_end(struct selftest *selftest)
+{
+	supervise_signal(&selftest->run->supervise, SIGTERM);
+	selftest->stage = 2;
+	set_timer(selftest, END_S);
+}
+
 /* Reads what the probe said. */
 static void on_output(struct selftest *selftest)
 {
@@ -72,10 +83,10 @@ static void on_output(struct selftest *selftest)
 	if (report->ended) {
 		selftest->stage++;
 		set_timer(selftest, END_S);
+	} else if (report->began_anew) {
+		tell_to_end(selftest);
 	} else {
-		set_timer(selftest, report->began_anew ? 0 : SILENCE_S);
-		if (report->began_anew)
-			supervise_signal(&selftest->run->supervise, SIGTERM);
+		set_timer(selftest, SILENCE_S);
 	}
 }
 
@@ -211,15 +222,47 @@ static int run_probe(struct selftest *selftest, struct run_reason *reason)
 	return r;
 }
 
+/* Whether a VM runs on a TAP network of that name. */
+static bool has_tap_network(void)
+{
+	char directory[PLAN_PATH_SIZE], unused[PLAN_ERROR_SIZE];
+	int fd, r = run_path(directory, sizeof(directory), unused, sizeof(unused));
+
+	if (r == 0)
+		r = host_record_open(directory, NETWORK, false, &fd);
+	if (r == 0)
+		close(fd);
+	return r == -EWOULDBLOCK;
+}
+
+/* Refuses to take part in a network that is there: its guests, its LAN, its leases. */
+static int check_unused(struct run_reason *reason)
+{
+	struct network_view view;
+	int r = network_view_read(NETWORK, &view, reason->text);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == -ENOENT && !has_tap_network())
+		return 0;
+	snprintf(reason->text, sizeof(reason->text),
+		"a network called " NETWORK " runs already, of another selftest perhaps: wait for "
+		"its end");
+	return -EBUSY;
+}
+
 /* Nobody will come back to that network for the address that he had. */
 static void remove_leases(void)
 {
 	char directory[PLAN_PATH_SIZE], path[PLAN_PATH_SIZE + 32], unused[PLAN_ERROR_SIZE];
+	int fd;
 
 	if (run_path(directory, sizeof(directory), unused, sizeof(unused)) < 0)
 		return;
 	snprintf(path, sizeof(path), "%s/" NETWORK LEASE_FILE_SUFFIX, directory);
-	unlink(path);
+	/* Unless somebody has begun another network of that name. */
+	if (lock_file_open(path, false, false, &fd) == 0)
+		lock_file_remove(path, fd);
 }
 
 int selftest_run(struct run *run, struct selftest_outcome *ret_outcome, struct run_reason *reason)
@@ -237,6 +280,9 @@ int selftest_run(struct run *run, struct selftest_outcome *ret_outcome, struct r
 	/* They are about other networks. */
 	unsetenv("GUEST_IP");
 	unsetenv("GUEST_MAC");
+	r = check_unused(reason);
+	if (r < 0)
+		return r;
 	r = open_all(&selftest);
 	if (r < 0)
 		snprintf(reason->text, sizeof(reason->text), "cannot serve the probe guest: %s",
@@ -253,6 +299,7 @@ int selftest_run(struct run *run, struct selftest_outcome *ret_outcome, struct r
 			probe_report_demand(&ret_outcome->report, "DHCP gives an address");
 	}
 	close_all(&selftest);
-	remove_leases();
+	if (r == 0 || r == -EINTR)
+		remove_leases();
 	return r;
 }

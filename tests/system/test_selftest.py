@@ -85,11 +85,25 @@ def beside():
     lab.expect([check["name"] for check in answer["checks"] if check["result"] != "good"] ==
                [probe.INTERRUPT], text)
     lab.expect(GATEWAY in answer["checks"][5]["found"], text)
+    lab.expect(not re.search(r"\d\.\d\d", text[text.index('"values"'):]), text)
     lab.expect(sorted(answer["values"]) == ["download_mbit_s", "ping_us", "udp_us",
                                             "upload_mbit_s"], text)
     lab.expect(len(monitors()) == 1, "the network that ran is gone")
     run.signal(signal.SIGTERM)
     run.wait()
+
+
+@lab.test("a network of its name that runs is left alone")
+def name_is_taken():
+    leases = "/run/chnet/selftest.leases"
+    for mode in ("--vhost-user", "--tap"):
+        run = Run(mode, "--name", "selftest").attached()
+        before = os.path.exists(leases)
+        lab.expect(before == (mode == "--vhost-user"), f"{leases}: {before}")
+        for ours in ("--vhost-user", "--tap"):
+            _expect(_selftest(ours), 1, "a network called selftest runs already, ")
+        lab.expect(os.path.exists(leases) == before, f"{leases} is gone")
+        run.end()
 
 
 @lab.test("without --vhost-user and --tap it takes what chnet run would take")
@@ -113,6 +127,7 @@ def faults():
     _expect(_selftest("--tap", VMM_PROBE="exit"), 1,
             r"the VMM ended with 3; the VMM's last word: Error: no /dev/kvm$")
     _expect(_selftest("--tap", VMM_PROBE="reset"), 1, "the machine was reset in the middle$")
+    _expect(_selftest("--tap", VMM_PROBE="reset deaf"), 1, "the machine was reset in the middle$")
     _expect(_selftest("--tap", VMM_PROBE="paging"), 1, "reset in the middle: its KVM cannot do paging")
     found = _selftest("--tap", VMM_PROBE="probe.gateway=198.19.254.77 probe.patience_ms=300")
     _expect(found, 1, "not everything works")

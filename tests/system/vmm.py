@@ -190,6 +190,11 @@ def until_told():
     return 0
 
 
+def until_killed():
+    while True:
+        signal.pause()
+
+
 def run_probe(kernel, options, net, memory, words):
     """Boots the probe, or does what it would do on a machine that is no good."""
     if options.get("--serial") != ["tty"] or options.get("--console") != ["off"]:
@@ -205,8 +210,11 @@ def run_probe(kernel, options, net, memory, words):
         print("1..12\nok 1 - the clock runs: 1 MHz")
         if "paging" in words:
             print("# turning paging on: if the machine starts anew here")
-        print("1..12\nok 1 - the clock runs: 1 MHz")
-        return until_told()
+        if "deaf" in words:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+        print("1..12\nok 1 - the clock runs: 1 MHz", flush=True)
+        return until_killed() if "deaf" in words else until_told()
     line = " ".join([line, *(word for word in words if word.startswith("probe."))])
     size = int(memory["size"].removesuffix("M"))
     network = (probe.vhost_network(net["socket"], net["mac"], size) if "socket" in net
