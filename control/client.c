@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control/host/host_record.h"
 #include "control/host/run_path.h"
 
 #define NAME_MAX_LENGTH 32
@@ -150,6 +151,32 @@ static bool is_absent(int result)
 	return result == -ENOENT || result == -ECONNREFUSED || result == -ENOTDIR;
 }
 
+/* Whether a network of that name is on a TAP: it has a record, and nobody to answer. */
+static bool is_on_tap(const char *directory, const char *network)
+{
+	char path[2 * PATH_CAPACITY];
+
+	snprintf(path, sizeof(path), "%s/%s" HOST_RECORD_SUFFIX, directory, network);
+	return access(path, F_OK) == 0;
+}
+
+/* What to do about a network that nobody answers for. */
+static void complain_absent(const char *directory, const char *network, char *error)
+{
+	bool named = strcmp(network, "default") != 0;
+
+	if (is_on_tap(directory, network) || is_on_tap(RUN_PATH_ROOT, network))
+		snprintf(error, CLIENT_ERROR_CAPACITY,
+			"the network '%s' is on a TAP, which has no status, ports or flows: "
+			"'chnet doctor' looks at it, 'chnet setup --forward' leads ports to its "
+			"guest",
+			network);
+	else
+		snprintf(error, CLIENT_ERROR_CAPACITY,
+			"no network '%s' is running: 'chnet run%s%s' or chnet-vhost starts one",
+			network, named ? " --name " : "", named ? network : "");
+}
+
 int client_call(const char *network, const char *method, const char *path, const char *body,
 	struct client_answer *ret_answer, char *error)
 {
@@ -169,9 +196,7 @@ int client_call(const char *network, const char *method, const char *path, const
 		result = client_call_path(socket_path, method, path, body, ret_answer, error);
 	}
 	if (is_absent(result)) {
-		snprintf(error, CLIENT_ERROR_CAPACITY,
-			"no network '%s' is running: 'chnet run' or chnet-vhost starts one",
-			network);
+		complain_absent(directory, network, error);
 		return -ENOENT;
 	}
 	if (result == -EACCES)

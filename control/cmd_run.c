@@ -76,19 +76,31 @@ static const struct usage_option *find_own(const char *argument)
 	return NULL;
 }
 
+/* Where "--" stands, from `i` on; argc: nowhere. */
+static int find_end(int i, int argc, char *argv[])
+{
+	while (i < argc && strcmp(argv[i], "--") != 0)
+		i++;
+	return i;
+}
+
 /*
- * The number of arguments that are ours: up to "--", or else to the first option that is not, since
- * "--" may be left out.
+ * The number of arguments that are ours: up to "--", or else to the first one that is not, since
+ * "--" may be left out. With a "--" all before it can only be meant for us, also what is mistyped.
  */
 static int count_own(int argc, char *argv[])
 {
 	for (int i = 1; i < argc; i++) {
 		const struct usage_option *option = find_own(argv[i]);
 
-		if (strcmp(argv[i], "--help") == 0)
+		if (strcspn(argv[i], "=") == strlen("--help") &&
+			strncmp(argv[i], "--help", strlen("--help")) == 0)
 			continue;
-		if (!option)
-			return i;
+		if (!option) {
+			int end = find_end(i, argc, argv);
+
+			return end < argc ? end : i;
+		}
 		if (option->kind != USAGE_FLAG && !strchr(argv[i], '='))
 			i++;
 	}
@@ -126,12 +138,17 @@ int cmd_run(int argc, char *argv[])
 	struct values values = {.name = "default"};
 	struct run run = {.mode = RUN_AUTO, .output_fd = -1, .beside = {.fd = -1}};
 	struct run_reason reason = {""};
+	struct usage_operands before = {0};
 	char error[CLOUD_HYPERVISOR_ERROR_SIZE];
 	int own = count_own(argc, argv);
-	int code = usage_read(&usage, own, argv, &values, NULL);
+	int code = usage_read(&usage, own, argv, &values, &before);
 
 	if (code != USAGE_GO_ON)
 		return code;
+	if (before.count)
+		return usage_refuse(&usage,
+			"'%s' stands before '--': Cloud Hypervisor's arguments go behind it",
+			before.texts[0]);
 	if (values.vhost_user && values.tap)
 		return usage_refuse(&usage, "--vhost-user and --tap: take one of them");
 	if (own < argc && strcmp(argv[own], "--") == 0)

@@ -99,6 +99,8 @@ static int read_option(const struct usage *usage, int argc, char *argv[], int *a
 	const struct usage_option *option = find(usage, argument, length);
 	const char *value = equals ? equals + 1 : NULL;
 
+	if (!option && equals && strncmp(argument, "--help=", strlen("--help=")) == 0)
+		return usage_refuse(usage, "--help: takes no value: leave '%s' out", equals);
 	if (!option)
 		return usage_refuse(usage,
 			"%.*s: unknown option: 'chnet %s --help' lists all of them", (int)length,

@@ -391,6 +391,10 @@ def bad():
     for arguments, says in (
             (("run",), "nothing to run"),
             (("run", "--", "--restore", "x"), "--restore"),
+            (("run", "--dryrun", "--", "--kernel", "x"), "--dryrun: unknown option"),
+            (("run", "--kernel", "x", "--", "--memory", "size=1G"), "--kernel: unknown option"),
+            (("run", "x", "--", "--kernel", "x"), "'x' stands before '--'"),
+            (("run", "--help=yes", "--", "--kernel", "x"), "leave '=yes' out"),
             (("run", "--tap", "--vhost-user", "--", "--kernel", "x"), "take one of them"),
             (("run", "--name", "a/b", "--", "--kernel", "x"), "a/b"),
             (("run", "--host-ip", "1.2.3", "--", "--kernel", "x"), "1.2.3"),

@@ -7,7 +7,7 @@ import shutil
 import signal
 
 import lab
-from chnet import CHNET, OUR_FILES, VMM, VMM_LOG, Run, case, chnet, state
+from chnet import CHNET, OUR_FILES, VMM, VMM_LOG, Run, case, chnet, environment, state
 from wire import NamespaceGuest
 from world import WebServer
 
@@ -32,6 +32,11 @@ def _public():
     return folder
 
 
+# What makes a user without rights of whatever follows.
+NO_RIGHTS = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all",
+             "--inh-caps=-all")
+
+
 @case("setup, once and again; a user without rights runs a VM on it; cleanup")
 def setup():
     # Everybody may open it on an ordinary host; not every test machine has it so.
@@ -49,12 +54,17 @@ def setup():
     os.chmod(VMM_LOG, 0o666)
     folder = _public()
     run = Run(program=folder / "chnet", CHNET_VMM=str(folder / "vmm.py"),
-              wrapper=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-                       "--bounding-set=-all", "--inh-caps=-all"),
-              PYTHONDONTWRITEBYTECODE="1", XDG_RUNTIME_DIR=_user()).attached()
+              wrapper=NO_RIGHTS, PYTHONDONTWRITEBYTECODE="1", XDG_RUNTIME_DIR=_user()).attached()
     lab.expect(any("by TAP, set up before" in line for line in run.lines), f"{run.lines}")
     text = chnet("cleanup", check=False)
     lab.expect("a VM runs on it" in text, text)
+    text = chnet("status", check=False)
+    lab.expect("the network 'default' is on a TAP" in text, text)
+    for more in ({"XDG_RUNTIME_DIR": _user()}, {"XDG_RUNTIME_DIR": ""}):
+        text = lab.run(*NO_RIGHTS, folder / "chnet", "cleanup", namespace="host", check=False,
+                       env=environment(**more))
+        lab.expect(text == "chnet: the network default was set up by root: sudo chnet cleanup\n",
+                   text)
     run.signal(signal.SIGTERM)
     lab.expect(run.wait(20) == 0, f"{run.lines}")
     lab.expect_same(stands, state())

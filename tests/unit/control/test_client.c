@@ -133,7 +133,12 @@ static void no_network_is_said_so(void **state)
 	/* One that was killed has left its socket. */
 	close(listen_at("/run/chnet/killed.sock"));
 	refused(-ENOENT, "killed", "no network 'killed' is running");
+	refused(-ENOENT, "other", "'chnet run --name other'");
+	refused(-ENOENT, "default", "'chnet run'");
 	refused(-EINVAL, "../net", "no name of a network");
+	/* One on a TAP has nobody who answers. */
+	namespace_run("touch /run/chnet/tapped.host");
+	refused(-ENOENT, "tapped", "the network 'tapped' is on a TAP");
 }
 
 static void names(void **state)

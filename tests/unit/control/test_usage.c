@@ -119,6 +119,8 @@ static void test_refusals(void **state)
 		"them\n",
 		READ("a", "--nam=x"));
 	refused("chnet thing do: --json: takes no value: leave '=1' out\n", READ("a", "--json=1"));
+	refused("chnet thing do: --help: takes no value: leave '=yes' out\n",
+		READ("a", "--help=yes"));
 	refused("chnet thing do: --name: needs a value: write --name NET\n", READ("a", "--name"));
 	refused("chnet thing do: --limit 1x: not a number: write --limit N\n",
 		READ("a", "--limit", "1x"));
