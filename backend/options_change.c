@@ -102,7 +102,7 @@ int options_change_find_forward(const struct options *options, const char *spec,
 	free(copy);
 	if (result)
 		return result;
-	snprintf(error, size, "there is no forward %s: GET /v1/forwards lists all of them", spec);
+	snprintf(error, size, "there is no forward %s: the list of forwards has all of them", spec);
 	return -ENOENT;
 }
 

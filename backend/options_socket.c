@@ -165,24 +165,6 @@ int options_socket_parse(struct options_parser *parser, const char *value)
 	return 0;
 }
 
-/* GUEST_MAC and GUEST_IP apply to the first socket, unless it says otherwise itself. */
-static int read_environment(struct options_parser *parser)
-{
-	struct options_socket *first = &parser->options->sockets[0];
-	const char *mac = getenv("GUEST_MAC"), *ip = getenv("GUEST_IP");
-	int error = 0;
-
-	if (mac && *mac && !first->has_mac) {
-		options_at(parser, "GUEST_MAC in the environment");
-		error = read_mac(parser, first, mac, mac);
-	}
-	if (!error && ip && *ip && !first->ip_be) {
-		options_at(parser, "GUEST_IP in the environment");
-		error = read_ip(parser, first, ip, ip);
-	}
-	return error;
-}
-
 static bool ip_taken(const struct options *options, uint32_t address_be)
 {
 	if (address_be == options->host_ip_be || address_be == options->outside_be)
@@ -231,6 +213,26 @@ static int check_ip(struct options_parser *parser, const struct options_socket *
 		return options_refuse(
 			parser, "ip=%s is %s: %s", text, what, advice(options, buffer));
 	return 0;
+}
+
+/* GUEST_MAC and GUEST_IP apply to the first socket, unless it says otherwise itself. */
+static int read_environment(struct options_parser *parser)
+{
+	struct options_socket *first = &parser->options->sockets[0];
+	const char *mac = getenv("GUEST_MAC"), *ip = getenv("GUEST_IP");
+	int error = 0;
+
+	if (mac && *mac && !first->has_mac) {
+		options_at(parser, "GUEST_MAC in the environment");
+		error = read_mac(parser, first, mac, mac);
+	}
+	if (!error && ip && *ip && !first->ip_be) {
+		options_at(parser, "GUEST_IP in the environment");
+		error = read_ip(parser, first, ip, ip);
+		if (!error)
+			error = check_ip(parser, first);
+	}
+	return error;
 }
 
 static int check_pair(struct options_parser *parser, const struct options_socket *socket,

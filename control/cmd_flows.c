@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -6,10 +7,12 @@
 
 #include "control/client.h"
 #include "control/command.h"
+#include "control/number.h"
 #include "control/output.h"
 #include "control/usage.h"
 
 #define QUERY_CAPACITY 400
+#define LIMIT_MAX 1000 /* flows in one answer */
 
 struct values {
 	const char *name;
@@ -55,6 +58,69 @@ static const struct usage usage = {
 	.examples = "  chnet flows --guest 172.16.0.2 --protocol tcp\n"
 		    "  chnet flows --count",
 };
+
+static bool is_address(const char *text)
+{
+	struct in_addr address;
+
+	return inet_pton(AF_INET, text, &address) == 1;
+}
+
+static bool is_port(const char *text)
+{
+	uint32_t number;
+
+	return number_read(text, 0, UINT16_MAX, &number) == 0;
+}
+
+static bool is_protocol(const char *text)
+{
+	uint32_t number;
+
+	return strcmp(text, "tcp") == 0 || strcmp(text, "udp") == 0 || strcmp(text, "icmp") == 0 ||
+	       number_read(text, 0, UINT8_MAX, &number) == 0;
+}
+
+static bool is_limit(const char *text)
+{
+	uint32_t number;
+
+	return number_read(text, 1, LIMIT_MAX, &number) == 0;
+}
+
+static bool is_place(const char *text)
+{
+	uint32_t number;
+
+	return number_read(text, 0, UINT32_MAX - 1, &number) == 0;
+}
+
+/* What the values must be: as GET /v1/flows has it (api_flows.c), in the words of the options. */
+static int check(const struct values *values)
+{
+	const struct {
+		const char *option;
+		const char *value;
+		bool (*is_good)(const char *text);
+		const char *expected; /* completes "must be" */
+	} checks[] = {
+		{"--guest", values->guest, is_address, "an IPv4 address"},
+		{"--remote", values->remote, is_address, "an IPv4 address"},
+		{"--protocol", values->protocol, is_protocol,
+			"tcp, udp, icmp or a number up to 255"},
+		{"--guest-port", values->guest_port, is_port, "a number up to 65535"},
+		{"--outside-port", values->outside_port, is_port, "a number up to 65535"},
+		{"--remote-port", values->remote_port, is_port, "a number up to 65535"},
+		{"--limit", values->limit, is_limit, "a number from 1 to 1000"},
+		{"--after", values->after, is_place, "a number that an earlier list named"},
+	};
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (checks[i].value && !checks[i].is_good(checks[i].value))
+			return usage_refuse(&usage, "%s %s: must be %s", checks[i].option,
+				checks[i].value, checks[i].expected);
+	return USAGE_GO_ON;
+}
 
 /* Adds "NAME=VALUE" to the path, escaped. False when it does not fit. */
 static bool add(char path[QUERY_CAPACITY], const char *name, const char *value)
@@ -139,6 +205,8 @@ int cmd_flows(int argc, char *argv[])
 	json_t *answer = NULL;
 
 	int code = usage_read(&usage, argc, argv, &values, NULL);
+	if (code == USAGE_GO_ON)
+		code = check(&values);
 	if (code != USAGE_GO_ON)
 		return code;
 	if (!write_path(&values, path))

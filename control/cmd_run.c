@@ -10,6 +10,7 @@
 #include "control/run/program.h"
 #include "control/run/run.h"
 #include "control/usage.h"
+#include "guest/services/dhcp_message.h"
 
 struct values {
 	bool vhost_user;
@@ -107,6 +108,30 @@ static int count_own(int argc, char *argv[])
 	return argc;
 }
 
+/*
+ * Whether the command line was wrong, when what came of it is `result`: the same reading of it
+ * fails with no network there.
+ */
+static bool is_misused(const struct run *run, int result)
+{
+	char unused[PLAN_ERROR_SIZE];
+	struct plan plan;
+
+	if (result != -EINVAL)
+		return false;
+	int r = plan_make(&run->wishes, "chnet-vhost", NULL, 0, &plan, unused);
+	if (r == 0)
+		plan_fini(&plan);
+	return r == -EINVAL;
+}
+
+/* One line for what could not be done; returns the exit code. */
+static int fail(const struct run *run, int result, const struct run_reason *reason)
+{
+	return is_misused(run, result) ? usage_refuse(&usage, "%s", reason->text)
+				       : command_fail("%s", reason->text);
+}
+
 /* Prints what would be done. */
 static int print(struct run *run)
 {
@@ -117,7 +142,7 @@ static int print(struct run *run)
 		printf("# TAP instead of vhost-user: %s\n", reason.text);
 	if (r < 0 && run->mode != RUN_VHOST_USER)
 		r = run_print_tap(run, &reason);
-	return r < 0 ? command_fail("%s", reason.text) : COMMAND_OK;
+	return r < 0 ? fail(run, r, &reason) : COMMAND_OK;
 }
 
 /* Runs the VM. Returns the exit code. */
@@ -129,8 +154,28 @@ static int carry_out(struct run *run)
 	if (r == -EINTR || (r < 0 && run->supervise.stop_signal))
 		return 128 + run->supervise.stop_signal;
 	if (r < 0)
-		return command_fail("%s", reason.text);
+		return fail(run, r, &reason);
 	return supervise_exit_code(status);
+}
+
+/* Whether the guest may have that name, if any is asked for; else a line in `error`. */
+static bool check_hostname(const char *wish, char *error)
+{
+	char name[DHCP_NAME_CAPACITY];
+
+	if (!wish)
+		return true;
+	if (!dhcp_name_read((const uint8_t *)wish, strlen(wish), name))
+		snprintf(error, CLOUD_HYPERVISOR_ERROR_SIZE,
+			"--hostname '%.100s': no host's name: take up to %d letters, digits and "
+			"hyphens, no hyphen at an end",
+			wish, DHCP_NAME_CAPACITY - 1);
+	else if (strcmp(name, "host") == 0)
+		snprintf(error, CLOUD_HYPERVISOR_ERROR_SIZE,
+			"--hostname %s: the name of the host: take another", wish);
+	else
+		return true;
+	return false;
 }
 
 int cmd_run(int argc, char *argv[])
@@ -159,7 +204,7 @@ int cmd_run(int argc, char *argv[])
 		return usage_refuse(&usage,
 			"nothing to run: write Cloud Hypervisor's arguments after '--', as in "
 			"'chnet run -- --kernel vmlinux'");
-	if (client_check_name(values.name, error) < 0 ||
+	if (client_check_name(values.name, error) < 0 || !check_hostname(values.hostname, error) ||
 		cloud_hypervisor_read(run.argc, run.argv, &run.request, error) < 0)
 		return usage_refuse(&usage, "%s", error);
 	if (values.vhost_user || values.tap)

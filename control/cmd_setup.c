@@ -66,6 +66,8 @@ int cmd_setup(int argc, char *argv[])
 		.request = &request,
 	};
 	int r = plan_make(&wishes, "chnet-vhost", NULL, 0, &plan, error);
+	if (r == -EINVAL)
+		return usage_refuse(&usage, "%s", error);
 	if (r == 0) {
 		r = tap_network_setup(&plan, error);
 		if (r >= 0)

@@ -403,6 +403,21 @@ def bad():
             (("run", "--", "--net", "mac=1:2"), "mac=")):
         text = chnet(*arguments, check=False)
         lab.expect(says in text and text.count("\n") == 1, text)
+    for arguments, says in (
+            (("run", "--host-ip", "300.1.1.1", "--", "--kernel", "x"), "300.1.1.1"),
+            (("run", "--tap", "--host-ip", "300.1.1.1", "--", "--kernel", "x"), "300.1.1.1"),
+            (("run", "--forward", "tcp:99999=172.16.0.2:80", "--", "--kernel", "x"), "99999"),
+            (("run", "--hostname", "bad name", "--", "--kernel", "x"), "--hostname 'bad name': no"),
+            (("run", "--hostname", "host", "--", "--kernel", "x"), "--hostname host: the name of"),
+            (("setup", "--host-ip", "300.1.1.1"), "300.1.1.1"),
+            (("flows", "--guest-port", "70000"), "--guest-port 70000: must be"),
+            (("flows", "--limit", "0"), "--limit 0: must be"),
+            (("flows", "--guest", "x"), "--guest x: must be"),
+            (("flows", "--protocol", "ftp"), "--protocol ftp: must be"),
+            (("flows", "--after", "x"), "--after x: must be")):
+        text = lab.run("sh", "-c", '"$@"; echo "status $?"', "sh", CHNET, *arguments,
+                       namespace="host", env=environment())
+        lab.expect(says in text and text.endswith("status 2\n") and text.count("\n") == 2, text)
     lab.expect_same(at.before, state())
 
 

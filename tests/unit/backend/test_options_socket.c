@@ -64,9 +64,8 @@ static void test_bad_environment(void **state)
 		"GUEST_IP in the environment: '172.16.0.2/24' is not an IPv4 address: write it as "
 		"172.16.0.2, without a prefix length"};
 	const struct options_case outside = {{"--socket=/a"},
-		"--socket /a: ip=10.0.0.2 is outside the LAN 172.16.0.0/24: take an address such "
-		"as "
-		"172.16.0.2, or another LAN with --host-ip"};
+		"GUEST_IP in the environment: ip=10.0.0.2 is outside the LAN 172.16.0.0/24: take "
+		"an address such as 172.16.0.2, or another LAN with --host-ip"};
 
 	setenv("GUEST_MAC", "abc", 1);
 	options_bad(&mac, 1);
