@@ -16,6 +16,7 @@
 
 #include "control/host/address.h"
 #include "control/host/host_mac.h"
+#include "control/host/nft_view.h"
 #include "control/host/sysctl.h"
 #include "control/host/watch.h"
 
@@ -80,15 +81,24 @@ static int check_config(
 	return 0;
 }
 
-/* Only of a TAP is it good advice to delete it: the name may be that of the host's own uplink. */
+/*
+ * Only of a TAP that no network of ours has is it good advice to delete it: the name may be that of
+ * the host's own uplink.
+ */
 static int refuse_name(const struct host_config *config, int r, const struct host_error *error)
 {
 	struct link_info other = {0};
 	struct nl_sock *socket = NULL;
+	struct nft_view rules = {0};
 
 	if (netlink_open(&socket) == 0 && link_get(socket, config->tap, &other) < 0)
 		other.tun = true; /* gone by now */
 	netlink_close(socket);
+	if (other.tun && nft_view_read(config->tap, &rules) == 0 && rules.exists)
+		return host_fail(error, r,
+			"TAP %s is that of a network of chnet that runs or is set up: choose "
+			"another name with --tap, or end that network first",
+			config->tap);
 	if (other.tun)
 		return host_fail(error, r,
 			"TAP %s exists already and belongs to someone else: choose another name "

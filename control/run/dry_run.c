@@ -42,6 +42,7 @@ int run_print_vhost_user(struct run *run, struct run_reason *reason)
 	if (r < 0)
 		return r;
 	r = network_view_read(run->wishes.network, &view, reason->text);
+	run->no_tap = r != -ENOENT;
 	if (r == -ENOENT)
 		r = plan_make(&run->wishes, backend, NULL, 0, &plan, reason->text);
 	else if (r == 0) {

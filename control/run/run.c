@@ -45,6 +45,14 @@ static void announce(const struct plan *plan, const char *how)
 		options_show_ipv4(plan->options.host_ip_be, gateway));
 }
 
+/* Says why a TAP is taken that nobody asked for; once. */
+static void announce_instead(struct run *run)
+{
+	if (run->instead[0])
+		fprintf(stderr, "chnet: TAP instead of vhost-user: %s\n", run->instead);
+	run->instead[0] = '\0';
+}
+
 /* Starts the VMM and waits for its end. */
 static int run_vmm(struct run *run, const struct arguments *line, const struct supervise_work *work,
 	int *ret_status, struct run_reason *reason)
@@ -97,6 +105,7 @@ static int enter(struct run *run, const char *backend, struct plan *plan,
 	struct network_view view;
 	int r = network_view_read(run->wishes.network, &view, reason->text);
 
+	run->no_tap = r != -ENOENT;
 	if (r == -ENOENT) {
 		r = plan_make(&run->wishes, backend, NULL, 0, plan, reason->text);
 		if (r < 0)
@@ -150,6 +159,7 @@ int run_vhost_user(struct run *run, int *ret_status, struct run_reason *reason)
 		r = enter_in_turn(run, backend, &plan, &network, reason);
 	if (r < 0)
 		return r;
+	run->no_tap = network.joined;
 	announce(&plan, network.joined ? "vhost-user, joined" : "vhost-user");
 	run_command(run, &plan, network.sockets, NULL, &line);
 	const struct supervise_work work = {
@@ -161,6 +171,7 @@ int run_vhost_user(struct run *run, int *ret_status, struct run_reason *reason)
 		.events = {run->beside, {.fd = -1}},
 	};
 	r = run_vmm(run, &line, &work, &status, reason);
+	run->no_tap = network.joined || r < 0;
 	vhost_network_leave(&network);
 	arguments_fini(&line);
 	plan_fini(&plan);
@@ -192,8 +203,11 @@ int run_tap(struct run *run, int *ret_status, struct run_reason *reason)
 	struct plan plan;
 	int r = plan_make(&run->wishes, "chnet-vhost", NULL, 0, &plan, reason->text);
 
-	if (r < 0)
+	if (r < 0) {
+		/* A bad value: neither way is to blame. */
+		run->instead[0] = '\0';
 		return r;
+	}
 	if (plan.nic_count > 1) {
 		snprintf(reason->text, sizeof(reason->text),
 			"a TAP serves one network device, and %zu are asked for: leave out all "
@@ -207,6 +221,7 @@ int run_tap(struct run *run, int *ret_status, struct run_reason *reason)
 		plan_fini(&plan);
 		return r;
 	}
+	announce_instead(run);
 	announce(&plan, network.host ? "TAP" : "TAP, set up before");
 	run_command(run, &plan, NULL, network.tap, &line);
 	const struct supervise_work work = {
@@ -231,15 +246,20 @@ int run_vm(struct run *run, int *ret_status, struct run_reason *reason)
 	int r = -ENOENT;
 
 	run->taken = RUN_VHOST_USER;
+	run->no_tap = false;
 	if (run->mode != RUN_TAP)
 		r = run_vhost_user(run, ret_status, reason);
 	if (r == 0 || r == -EINTR || (r == -EINVAL && run->mode != RUN_TAP) ||
-		run->mode == RUN_VHOST_USER)
+		run->mode == RUN_VHOST_USER || run->no_tap)
 		return r;
 	if (run->mode == RUN_AUTO)
-		fprintf(stderr, "chnet: TAP instead of vhost-user: %s\n", reason->text);
+		memcpy(run->instead, reason->text, sizeof(run->instead));
 	run->taken = RUN_TAP;
-	return run_tap(run, ret_status, reason);
+	r = run_tap(run, ret_status, reason);
+	/* What is in the way of both, such as the TAP's name or the LAN, is said once. */
+	if (r < 0 && strcmp(run->instead, reason->text) != 0)
+		announce_instead(run);
+	return r;
 }
 
 int run_find_vmm(const char *wish, struct run *run, struct run_reason *reason)
@@ -252,7 +272,10 @@ int run_find_vmm(const char *wish, struct run *run, struct run_reason *reason)
 		snprintf(reason->text, sizeof(reason->text),
 			"%.300s cannot be started as a program", name);
 	else if (r < 0 && strchr(name, '/'))
-		snprintf(reason->text, sizeof(reason->text), "%.300s: %s", name, strerror(-r));
+		snprintf(reason->text, sizeof(reason->text),
+			"%s %.300s: %s: give the path of the VMM, or leave that out to have "
+			"cloud-hypervisor in PATH",
+			wish ? "--vmm" : "CHNET_VMM", name, strerror(-r));
 	else if (r < 0)
 		snprintf(reason->text, sizeof(reason->text),
 			"%.300s is not in PATH: install it, or say where it is with --vmm PATH or "

@@ -27,6 +27,8 @@ struct run {
 	bool quiet;		       /* what the VMM complains of is kept, and not shown */
 	struct supervise_event beside; /* what is to be done while it runs; fd -1: nothing */
 	enum run_mode taken;	       /* set by run_vm(): which way it went */
+	bool no_tap;		       /* set with an error: it is none that a TAP would cure */
+	char instead[PLAN_ERROR_SIZE]; /* why a TAP is taken, as long as nobody was told */
 };
 
 /* Why something could not be had, one line. */
@@ -36,8 +38,9 @@ struct run_reason {
 
 /*
  * Runs the VM on a vhost-user network. Returns 0 with *ret_status, the VMM's wait status; -EINTR
- * when somebody wanted us to end before; or another negative errno with the reason when no guest
- * ran because vhost-user cannot be had: a TAP may be tried.
+ * when somebody wanted us to end before; -EINVAL for a bad value; or another negative errno when no
+ * guest ran. A TAP may be tried unless run->no_tap is set: when the network runs already, and when
+ * the VMM cannot be started. The reason comes with each of them.
  */
 int run_vhost_user(struct run *run, int *ret_status, struct run_reason *reason);
 

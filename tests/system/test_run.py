@@ -283,6 +283,50 @@ def by_hand():
         guest.close()
 
 
+@case("what cannot join a network that runs is one line, and no TAP is tried")
+def cannot_join():
+    first = Run("--hostname", "alpha", name="first").attached()
+    stands = state()
+    notes = []
+    for options, more, says in (
+            (("--forward", "tcp:8090=172.16.0.4:80"), {}, "chnet forward add"),
+            (("--hostname", "alpha"), {}, "alpha"),
+            ((), {"GUEST_IP": "172.16.0.2"}, "172.16.0.2")):
+        text = chnet("run", *options, "--", "--kernel", "idle", check=False, **more)
+        lab.expect(says in text and text.count("\n") == 1 and "ip link del" not in text, text)
+        notes.append(text)
+    text = chnet("run", "--tap", "--", "--kernel", "idle", check=False)
+    lab.expect("TAP tap0 is that of a network of chnet" in text and "ip link del" not in text,
+               text)
+    lab.expect_same(stands, state())
+    first.end()
+    lab.expect_same(at.before, state())
+    return notes[0].strip()
+
+
+@case("what is in the way of vhost-user and of a TAP is said once")
+def in_both_ways():
+    lab.run("ip", "tuntap", "add", "tap0", "mode", "tap", namespace="host")
+    text = chnet("run", "--", "--kernel", "idle", check=False)
+    lab.run("ip", "link", "del", "tap0", namespace="host")
+    lab.expect("tap0" in text and text.count("\n") == 1, text)
+    lab.expect_same(at.before, state())
+    return text.strip()
+
+
+@case("without chnet-vhost a bad value is still one line, about the value")
+def bad_without_vhost():
+    folder = _alone()
+    for options, more, says in (
+            (("--forward", "tcp:0=1.2.3.4:5"), {}, "--forward"),
+            (("--host-ip", "1.2.3"), {}, "1.2.3"),
+            ((), {"GUEST_MAC": "1:2"}, "GUEST_MAC")):
+        text = lab.run(folder / "chnet", "run", *options, "--", "--kernel", "idle",
+                       namespace="host", check=False, env=environment("/nowhere", **more))
+        lab.expect(says in text and text.count("\n") == 1, text)
+    lab.expect_same(at.before, state())
+
+
 @case("two VMs started at once: one starts the network, the other joins")
 def race():
     runs = [Run(name=f"run{number}") for number in range(3)]
@@ -398,7 +442,7 @@ def bad():
             (("run", "--tap", "--vhost-user", "--", "--kernel", "x"), "take one of them"),
             (("run", "--name", "a/b", "--", "--kernel", "x"), "a/b"),
             (("run", "--host-ip", "1.2.3", "--", "--kernel", "x"), "1.2.3"),
-            (("run", "--vmm", "/no/such", "--", "--kernel", "x"), "/no/such"),
+            (("run", "--vmm", "/no/such", "--", "--kernel", "x"), "--vmm /no/such: No such file"),
             (("run", "--forward", "tcp:0=1.2.3.4:5", "--", "--kernel", "x"), "--forward"),
             (("run", "--", "--net", "mac=1:2"), "mac=")):
         text = chnet(*arguments, check=False)

@@ -253,9 +253,10 @@ static void refuses_what_is_taken(void **state)
 
 	/* a second network of the same name leaves the first alone */
 	host = traffic_build(&config);
+	/* whose TAP nobody is told to delete */
 	assert_refused(&config, -EEXIST,
-		"TAP tap0 exists already and belongs to someone else: choose another name with "
-		"--tap or delete it with 'ip link del tap0'");
+		"TAP tap0 is that of a network of chnet that runs or is set up: choose another "
+		"name with --tap, or end that network first");
 	config.tap = "tap1";
 	assert_refused(&config, -EADDRINUSE,
 		"the guests' network 172.16.0.0/24 overlaps 172.16.0.1/24 on tap0: choose another "
