@@ -198,6 +198,10 @@ int cmd_run(int argc, char *argv[])
 			before.texts[0]);
 	if (values.vhost_user && values.tap)
 		return usage_refuse(&usage, "--vhost-user and --tap: take one of them");
+	if (values.tap && values.hostname)
+		return usage_refuse(&usage,
+			"--hostname and --tap: only a network by vhost-user knows its guests' "
+			"names");
 	if (own < argc && strcmp(argv[own], "--") == 0)
 		own++;
 	run.argc = argc - own;

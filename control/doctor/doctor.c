@@ -55,15 +55,41 @@ void doctor_mend_network(const struct doctor *doctor, struct doctor_finding *fin
 		doctor_mend(finding, "end the VM, and start it again: sudo chnet run --tap ...");
 }
 
-/* What the network would be by the environment: as chnet run would plan it. */
+/* The first guest's address as chnet run chooses it, when nobody says otherwise. */
+static struct in_addr first_guest_be(const struct doctor *doctor)
+{
+	uint32_t host = ntohl(doctor->host_be.s_addr);
+	uint32_t lan = host & ~(UINT32_MAX >> doctor->prefix);
+
+	return (struct in_addr){htonl(host == lan + 1 ? lan + 2 : lan + 1)};
+}
+
+/*
+ * What the network would be by the environment, as chnet run would plan it; of one that is there,
+ * TAP and address are known by now, and only the guest's address is still to be chosen.
+ */
 static int read_plan(struct doctor *doctor, char *error)
 {
 	const struct cloud_hypervisor_request request = {.nic_count = 1};
-	const struct plan_wishes wishes = {.network = doctor->network, .request = &request};
+	struct plan_wishes wishes = {.network = doctor->network, .request = &request};
+	char host_ip[INET_ADDRSTRLEN + sizeof("/32")], address[INET_ADDRSTRLEN];
 	struct plan plan;
 	char line[PLAN_ERROR_SIZE];
+
+	if (doctor->host_be.s_addr) {
+		snprintf(host_ip, sizeof(host_ip), "%s/%u",
+			inet_ntop(AF_INET, &doctor->host_be, address, sizeof(address)),
+			doctor->prefix);
+		wishes.host_ip = host_ip;
+		wishes.tap = doctor->tap[0] ? doctor->tap : NULL;
+	}
 	int r = plan_make(&wishes, "chnet-vhost", NULL, 0, &plan, line);
 
+	if (r < 0 && doctor->host_be.s_addr) {
+		/* One that was started by hand may have what chnet run does not plan. */
+		doctor->guest_be = first_guest_be(doctor);
+		return 0;
+	}
 	if (r < 0) {
 		snprintf(error, DOCTOR_TEXT_SIZE, "%.500s", line);
 		return -EINVAL;
@@ -127,14 +153,17 @@ int doctor_init(struct doctor *doctor, const char *network, const char *vmm, cha
 	int r;
 
 	*doctor = (struct doctor){.network = network, .vmm = vmm};
-	r = read_plan(doctor, error);
-	if (r < 0)
-		return r;
 	doctor->admin = rights_have_net_admin();
 	if (run_path(directory, sizeof(directory), unused, sizeof(unused)) < 0 ||
 		!read_record(doctor, directory))
 		read_record(doctor, RUN_PATH_ROOT);
 	read_api(doctor);
+	r = read_plan(doctor, error);
+	if (r < 0) {
+		json_decref(doctor->status);
+		json_decref(doctor->ports);
+		return r;
+	}
 	doctor->rules_error = nft_view_read(doctor->tap, &doctor->rules);
 	if (netlink_open(&doctor->socket) < 0) {
 		doctor->socket = NULL;

@@ -94,7 +94,7 @@ int run_print_tap(struct run *run, struct run_reason *reason)
 	struct arguments line = {0};
 	struct plan plan;
 	char ip[INET_ADDRSTRLEN];
-	int r = plan_make(&run->wishes, "chnet-vhost", NULL, 0, &plan, reason->text);
+	int r = tap_network_plan(&run->wishes, &plan, reason->text);
 
 	if (r < 0)
 		return r;

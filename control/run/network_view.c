@@ -15,15 +15,17 @@ _Static_assert(PLAN_ERROR_SIZE >= CLIENT_ERROR_CAPACITY, "its errors fit into ou
 static int read_status(const char *name, struct network_view *view, char *error)
 {
 	json_t *status = NULL;
-	const char *gateway;
+	const char *gateway, *tap;
 	int r = client_json(name, "GET", "/v1/status", NULL, &status, error);
 
 	if (r < 0)
 		return r;
 	gateway = json_string_value(json_object_get(status, "gateway"));
 	if (gateway && strlen(gateway) < INET_ADDRSTRLEN) {
-		snprintf(view->host_ip, sizeof(view->host_ip), "%s/%d", gateway,
+		snprintf(view->standing.host_ip, sizeof(view->standing.host_ip), "%s/%d", gateway,
 			(int)json_integer_value(json_object_get(status, "prefix")));
+		tap = json_string_value(json_object_get(status, "tap"));
+		snprintf(view->standing.tap, sizeof(view->standing.tap), "%s", tap ? tap : "");
 		view->monitor = (pid_t)json_integer_value(json_object_get(status, "monitor_pid"));
 	} else {
 		snprintf(error, PLAN_ERROR_SIZE, "the network %s does not tell its gateway", name);
@@ -75,7 +77,7 @@ int network_view_read(const char *name, struct network_view *ret_view, char *err
 int network_view_plan(const struct network_view *view, const struct plan_wishes *wishes,
 	const char *backend_path, struct plan *ret_plan, char *error)
 {
-	struct plan_wishes there = *wishes;
+	struct plan_wishes there;
 
 	if (wishes->forward_count) {
 		snprintf(error, PLAN_ERROR_SIZE,
@@ -83,6 +85,8 @@ int network_view_plan(const struct network_view *view, const struct plan_wishes 
 			wishes->network);
 		return -EEXIST;
 	}
-	there.host_ip = view->host_ip;
+	int r = standing_adopt(&view->standing, wishes, &there, error);
+	if (r < 0)
+		return r;
 	return plan_make(&there, backend_path, view->taken, view->taken_count, ret_plan, error);
 }

@@ -6,11 +6,12 @@
 #include <sys/types.h>
 
 #include "control/run/plan.h"
+#include "control/run/standing.h"
 
 struct network_view {
-	char host_ip[INET_ADDRSTRLEN + sizeof("/32")]; /* ADDRESS/LEN of the gateway */
-	pid_t monitor;				       /* chnet-vhost; 0: it does not say */
-	struct plan_taken taken[OPTIONS_SOCKETS_MAX];  /* what its guests have */
+	struct standing standing;		      /* its TAP and gateway */
+	pid_t monitor;				      /* chnet-vhost; 0: it does not say */
+	struct plan_taken taken[OPTIONS_SOCKETS_MAX]; /* what its guests have */
 	size_t taken_count;
 };
 
@@ -20,6 +21,6 @@ struct network_view {
  */
 int network_view_read(const char *name, struct network_view *ret_view, char *error);
 
-/* plan_make() for a guest that joins it. */
+/* plan_make() for a guest that joins it; -EEXIST for what it cannot change of the network. */
 int network_view_plan(const struct network_view *view, const struct plan_wishes *wishes,
 	const char *backend_path, struct plan *ret_plan, char *error);

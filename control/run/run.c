@@ -201,7 +201,7 @@ int run_tap(struct run *run, int *ret_status, struct run_reason *reason)
 	struct tap_network network;
 	struct arguments line = {0};
 	struct plan plan;
-	int r = plan_make(&run->wishes, "chnet-vhost", NULL, 0, &plan, reason->text);
+	int r = tap_network_plan(&run->wishes, &plan, reason->text);
 
 	if (r < 0) {
 		/* A bad value: neither way is to blame. */
@@ -222,6 +222,9 @@ int run_tap(struct run *run, int *ret_status, struct run_reason *reason)
 		return r;
 	}
 	announce_instead(run);
+	if (run->wishes.hostname)
+		fprintf(stderr, "chnet: warning: --hostname %s is without effect on a TAP\n",
+			run->wishes.hostname);
 	announce(&plan, network.host ? "TAP" : "TAP, set up before");
 	run_command(run, &plan, NULL, network.tap, &line);
 	const struct supervise_work work = {

@@ -15,6 +15,7 @@
 #include "control/host/nft_view.h"
 #include "control/host/run_path.h"
 #include "control/number.h"
+#include "control/run/standing.h"
 
 uid_t tap_network_owner(void)
 {
@@ -109,10 +110,10 @@ static int take_kept(
 	return r;
 }
 
-bool tap_network_is_set_up(const char *directory, const char *name)
+/* Reads what is set up under that name in the run directory; false: nothing is. */
+static bool read_kept(const char *directory, const char *name, struct host_record *ret_record)
 {
 	char path[PLAN_PATH_SIZE];
-	struct host_record record;
 	FILE *file;
 	bool set_up;
 
@@ -121,9 +122,37 @@ bool tap_network_is_set_up(const char *directory, const char *name)
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	set_up = host_record_read(fileno(file), &record) == 0 && record.kept && is_there(&record);
+	set_up = host_record_read(fileno(file), ret_record) == 0 && ret_record->kept &&
+		 is_there(ret_record);
 	fclose(file);
 	return set_up;
+}
+
+bool tap_network_is_set_up(const char *directory, const char *name)
+{
+	struct host_record record;
+
+	return read_kept(directory, name, &record);
+}
+
+int tap_network_plan(const struct plan_wishes *wishes, struct plan *ret_plan, char *error)
+{
+	char directory[PLAN_PATH_SIZE], address[INET_ADDRSTRLEN];
+	struct plan_wishes there;
+	struct standing standing = {0};
+	struct host_record record;
+	int r = run_path(directory, sizeof(directory), error, PLAN_ERROR_SIZE);
+
+	if (r < 0)
+		return r;
+	if (!read_kept(directory, wishes->network, &record) &&
+		!read_kept(RUN_PATH_ROOT, wishes->network, &record))
+		return plan_make(wishes, "chnet-vhost", NULL, 0, ret_plan, error);
+	memcpy(standing.tap, record.tap, sizeof(standing.tap));
+	snprintf(standing.host_ip, sizeof(standing.host_ip), "%s/%u",
+		options_show_ipv4(record.address_be.s_addr, address), record.prefix_length);
+	r = standing_adopt(&standing, wishes, &there, error);
+	return r < 0 ? r : plan_make(&there, "chnet-vhost", NULL, 0, ret_plan, error);
 }
 
 int tap_network_open(const struct plan *plan, struct tap_network *ret_network, char *error)

@@ -18,6 +18,12 @@ struct tap_network {
 };
 
 /*
+ * plan_make() for a VM on a TAP: with the TAP and the address of the network when one of that name
+ * is set up, and -EEXIST when the wishes contradict those.
+ */
+int tap_network_plan(const struct plan_wishes *wishes, struct plan *ret_plan, char *error);
+
+/*
  * Makes the network of the plan, or takes the one of that name that is set up. Warnings go to
  * standard error. Returns 0, or a negative errno with one line in `error` (PLAN_ERROR_SIZE bytes).
  */

@@ -291,10 +291,15 @@ def cannot_join():
     for options, more, says in (
             (("--forward", "tcp:8090=172.16.0.4:80"), {}, "chnet forward add"),
             (("--hostname", "alpha"), {}, "alpha"),
-            ((), {"GUEST_IP": "172.16.0.2"}, "172.16.0.2")):
+            ((), {"GUEST_IP": "172.16.0.2"}, "172.16.0.2"),
+            (("--host-ip", "10.1.0.1"), {}, "leave out --host-ip 10.1.0.1, or take another"),
+            (("--host-ip", "172.16.0.1/16"), {}, "with gateway 172.16.0.1/24"),
+            ((), {"TAP_NAME": "tap5"}, "leave out TAP_NAME tap5, or take another --name")):
         text = chnet("run", *options, "--", "--kernel", "idle", check=False, **more)
         lab.expect(says in text and text.count("\n") == 1 and "ip link del" not in text, text)
         notes.append(text)
+    second = Run("--host-ip", "172.16.0.1", name="second", TAP_NAME="tap0").attached()
+    second.end()
     text = chnet("run", "--tap", "--", "--kernel", "idle", check=False)
     lab.expect("TAP tap0 is that of a network of chnet" in text and "ip link del" not in text,
                text)
@@ -314,7 +319,7 @@ def in_both_ways():
     return text.strip()
 
 
-@case("without chnet-vhost a bad value is still one line, about the value")
+@case("without chnet-vhost a bad value is still one line, about the value; a --hostname is told of")
 def bad_without_vhost():
     folder = _alone()
     for options, more, says in (
@@ -324,6 +329,10 @@ def bad_without_vhost():
         text = lab.run(folder / "chnet", "run", *options, "--", "--kernel", "idle",
                        namespace="host", check=False, env=environment("/nowhere", **more))
         lab.expect(says in text and text.count("\n") == 1, text)
+    run = Run("--hostname", "x", program=folder / "chnet", path="/nowhere").attached()
+    lab.expect(any("--hostname x is without effect on a TAP" in line for line in run.lines),
+               f"{run.lines}")
+    run.end()
     lab.expect_same(at.before, state())
 
 
@@ -440,6 +449,7 @@ def bad():
             (("run", "x", "--", "--kernel", "x"), "'x' stands before '--'"),
             (("run", "--help=yes", "--", "--kernel", "x"), "leave '=yes' out"),
             (("run", "--tap", "--vhost-user", "--", "--kernel", "x"), "take one of them"),
+            (("run", "--tap", "--hostname", "x", "--", "--kernel", "x"), "--hostname and --tap"),
             (("run", "--name", "a/b", "--", "--kernel", "x"), "a/b"),
             (("run", "--host-ip", "1.2.3", "--", "--kernel", "x"), "1.2.3"),
             (("run", "--vmm", "/no/such", "--", "--kernel", "x"), "--vmm /no/such: No such file"),

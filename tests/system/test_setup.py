@@ -7,7 +7,8 @@ import shutil
 import signal
 
 import lab
-from chnet import CHNET, OUR_FILES, VMM, VMM_LOG, Run, case, chnet, environment, state
+from chnet import (CHNET, OUR_FILES, VMM, VMM_LOG, Run, case, chnet, environment, state,
+                   vmm_arguments)
 from wire import NamespaceGuest
 from world import WebServer
 
@@ -82,6 +83,28 @@ def setup_again():
     stands = state()
     lab.expect("tap7" in stands["links"] and "tap0" not in stands["links"], f"{stands['links']}")
     lab.expect(stands["forwarding"] == "1", "forwarding is off")
+    chnet("cleanup")
+    lab.expect_same(before, state())
+
+
+@case("a VM on what was set up has its TAP and address; options that say otherwise are refused")
+def elsewhere():
+    before = state()
+    chnet("setup", "--tap-name", "tap7", "--host-ip", "10.1.0.1")
+    for options, more, guest in (((), {}, "10.1.0.2"), ((), {"GUEST_IP": "10.1.0.5"}, "10.1.0.5"),
+                                 (("--tap-name", "tap7", "--host-ip", "10.1.0.1/24"), {},
+                                  "10.1.0.2")):
+        run = Run("--tap", *options, **more).attached()
+        lab.expect(any(f"guest {guest}/24, gateway 10.1.0.1" in line for line in run.lines),
+                   f"{run.lines}")
+        lab.expect("tap=tap7," in vmm_arguments()[-1], f"{vmm_arguments()}")
+        run.end()
+    for options, says in ((("--host-ip", "172.16.0.1"), "with gateway 10.1.0.1/24: leave out"),
+                          (("--tap-name", "tap0"), "on TAP tap7: leave out --tap-name tap0")):
+        text = chnet("run", "--tap", *options, "--", "--kernel", "idle", check=False)
+        lab.expect(says in text and text.count("\n") == 1, text)
+    text = chnet("doctor", check=False)
+    lab.expect("10.1.0.2" in text and "172.16.0" not in text, text)
     chnet("cleanup")
     lab.expect_same(before, state())
 
