@@ -16,8 +16,7 @@ static const struct command commands[] = {
 	{"ports", cmd_ports, "its ports, one guest each (vhost-user)"},
 	{"port", cmd_port, "add | del: ports while it runs (vhost-user)"},
 	{"flows", cmd_flows, "what its NAT translates (vhost-user)"},
-	{"forward", cmd_forward,
-		"add | del | list: ports of the host that lead to guests (vhost-user)"},
+	{"forward", cmd_forward, "add | del | list: host ports that lead to guests (vhost-user)"},
 	{"version", cmd_version, "the version of this program"},
 	{NULL, NULL, NULL},
 };
@@ -42,6 +41,14 @@ static int finish(int code)
 int main(int argc, char *argv[])
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
+	static char wish[] = "--help";
+
+	/* "help VERB ..." is "VERB ... --help". */
+	if (strcmp(name, "help") == 0) {
+		memmove(argv + 1, argv + 2, (size_t)(argc - 2) * sizeof(*argv));
+		argv[argc - 1] = wish;
+		name = argv[1];
+	}
 	const struct command *command = command_find(commands, name);
 
 	if (command)

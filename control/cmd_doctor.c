@@ -27,9 +27,8 @@ static const struct usage usage = {
 	.verb = "doctor",
 	.description =
 		"Looks for what keeps a guest from its network, and says for each check what was\n"
-		"found, what it means, and the command that mends it. Changes nothing. Ends with "
-		"1\n"
-		"when something is broken, 0 when not. As root it sees more.",
+		"found, what it means, and the command that mends it. Changes nothing. Ends with\n"
+		"1 when something is broken, 0 when not. As root it sees more.",
 	.options = options,
 };
 

@@ -33,10 +33,10 @@ static const struct usage_option options[] = {
 		offsetof(struct values, name)},
 	{"--vmm", "PATH", "the VMM [CHNET_VMM, or cloud-hypervisor in PATH]", USAGE_TEXT,
 		offsetof(struct values, vmm)},
-	{"--forward", "SPEC", "lead ports of the host to a guest: tcp:8080=172.16.0.2:80",
-		USAGE_TEXTS, offsetof(struct values, forwards)},
-	{"--hostname", "NAME", "the guest's name, for other guests and DHCP (vhost-user)",
-		USAGE_TEXT, offsetof(struct values, hostname)},
+	{"--forward", "SPEC", "lead host ports to a guest: tcp:8080=172.16.0.2:80", USAGE_TEXTS,
+		offsetof(struct values, forwards)},
+	{"--hostname", "NAME", "the guest's name, for guests and DHCP (vhost-user)", USAGE_TEXT,
+		offsetof(struct values, hostname)},
 	{"--tap-name", "NAME", "the TAP [TAP_NAME, or tap0]", USAGE_TEXT,
 		offsetof(struct values, tap_name)},
 	{"--host-ip", "ADDRESS[/LEN]", "the gateway [HOST_IP, or 172.16.0.1/24]", USAGE_TEXT,
@@ -56,7 +56,7 @@ static const struct usage usage = {
 		"and takes away what it made. Without --vhost-user and --tap it takes vhost-user,\n"
 		"and a TAP where that cannot be had; one line says which, and why.\n"
 		"The first guest is 172.16.0.2 with MAC 52:54:00:12:34:56 (GUEST_IP, GUEST_MAC in\n"
-		"the environment say otherwise), further ones count up; the gateway is "
+		"the environment say otherwise), further ones count up; the gateway is\n"
 		"172.16.0.1.\n"
 		"SPEC is PROTOCOL:[ADDRESS:]PORT[-PORT]=GUEST:PORT[-PORT]; --forward may be given\n"
 		"several times.",

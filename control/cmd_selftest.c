@@ -31,11 +31,10 @@ static const struct usage_option options[] = {
 static const struct usage usage = {
 	.verb = "selftest",
 	.description =
-		"Boots a tiny guest of its own (no Linux, no image, no download) with your VMM, "
-		"on\n"
-		"a network of its own beside those that run, and says whether everything works\n"
-		"and how fast: rings, DHCP, ARP, ping, UDP, TCP, checksums. Takes away what it\n"
-		"made. Ends with 0 when everything works, 1 when not. Without --vhost-user and\n"
+		"Boots a tiny guest of its own (no Linux, no image, no download) with your VMM,\n"
+		"on a network of its own beside those that run, and says whether everything\n"
+		"works and how fast: rings, DHCP, ARP, ping, UDP, TCP, checksums. Takes away what\n"
+		"it made. Ends with 0 when everything works, 1 when not. Without --vhost-user and\n"
 		"--tap it takes what 'chnet run' would take.",
 	.options = options,
 	.examples = "  chnet selftest\n"

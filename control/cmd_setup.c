@@ -24,8 +24,8 @@ static const struct usage_option options[] = {
 		offsetof(struct values, tap_name)},
 	{"--host-ip", "ADDRESS[/LEN]", "the gateway [HOST_IP, or 172.16.0.1/24]", USAGE_TEXT,
 		offsetof(struct values, host_ip)},
-	{"--forward", "SPEC", "lead ports of the host to the guest: tcp:8080=172.16.0.2:80",
-		USAGE_TEXTS, offsetof(struct values, forwards)},
+	{"--forward", "SPEC", "lead host ports to the guest: tcp:8080=172.16.0.2:80", USAGE_TEXTS,
+		offsetof(struct values, forwards)},
 	{0},
 };
 
@@ -35,7 +35,8 @@ static const struct usage usage = {
 		"Sets a network up once, as root, for VMs on a TAP that the user may start alone\n"
 		"('chnet run --tap', or Cloud Hypervisor with --net tap=tap0): the TAP, owned by\n"
 		"the user who called sudo, its address, forwarding, and the rules that let guests\n"
-		"out. It stays until 'chnet cleanup' or the next boot. Once more is no harm.\n"
+		"out. It stays until 'chnet cleanup' or the next boot. Once more\n"
+		"with the same options is no harm; with others it replaces what is there.\n"
 		"The rules name no way out: guests leave by whatever interface the host's routes\n"
 		"choose, also by one that comes later, and so reach all that the host reaches.\n"
 		"SPEC is PROTOCOL:[ADDRESS:]PORT[-PORT]=GUEST:PORT[-PORT]; --forward may be given\n"

@@ -52,7 +52,8 @@ void doctor_mend_network(const struct doctor *doctor, struct doctor_finding *fin
 	else if (doctor->kept)
 		doctor_mend(finding, "sudo chnet cleanup; sudo chnet setup");
 	else
-		doctor_mend(finding, "end the VM, and start it again: sudo chnet run --tap ...");
+		doctor_mend(finding, "end the VM (or, when it was killed: sudo chnet cleanup), and "
+				     "start it again: sudo chnet run --tap ...");
 }
 
 /* The first guest's address as chnet run chooses it, when nobody says otherwise. */

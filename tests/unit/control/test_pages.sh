@@ -74,6 +74,15 @@ while read -r verb; do
 	check "chnet.1: text of $verb" "all of it" \
 		"$("$chnet" $verb --help | not_in "$flat_page")all of it"
 done < <(verbs)
+for words in "" run port "port add"; do
+	# shellcheck disable=SC2086
+	check "chnet help $words" "$("$chnet" $words --help)" "$("$chnet" help $words)"
+done
+check "no line of a help is wider than a terminal" "0" \
+	"$({ "$chnet" --help; verbs | while read -r verb; do
+		# shellcheck disable=SC2086
+		"$chnet" $verb --help
+	done; } | grep -cE '^.{81}')"
 check "chnet-vhost.1: text of its options" "all of it" \
 	"$("$vhost" --help | sed -n '/^  --/,/^$/p' | not_in "$(flat "$vhost_page")")all of it"
 check "chnet.1: verbs" "$(verbs | sort)" \
