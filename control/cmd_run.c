@@ -139,7 +139,7 @@ static int print(struct run *run)
 	int r = run->mode == RUN_TAP ? -ENOENT : run_print_vhost_user(run, &reason);
 
 	if (r == -EINVAL || run->no_tap)
-		return r < 0 ? command_fail("%s", reason.text) : COMMAND_OK;
+		return r < 0 ? fail(run, r, &reason) : COMMAND_OK;
 	if (r < 0 && run->mode == RUN_AUTO)
 		printf("# TAP instead of vhost-user: %s\n", reason.text);
 	if (r < 0 && run->mode != RUN_VHOST_USER)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "backend/options_value.h"
+#include "control/host/host_record.h"
+#include "control/host/run_path.h"
 #include "control/host/sysctl.h"
 #include "control/run/network_view.h"
 #include "control/run/run.h"
@@ -17,16 +19,69 @@ static void print_line(const struct arguments *line, const char *end)
 	printf("%s\n", end);
 }
 
-/* What an HTTP client would send to join. */
-static void print_join(const struct run *run, const struct plan *plan)
+/*
+ * Joining, as somebody would type it: one port for each device, and its answer, which has the
+ * port's number, kept for print_leave(). The sockets get names here, so that the VMM's line can
+ * have them; else the network chooses them.
+ */
+static int print_join(const struct run *run, const struct plan *plan,
+	char (*sockets)[OPTIONS_PATH_CAPACITY], struct run_reason *reason)
 {
 	char mac[OPTIONS_MAC_TEXT], ip[INET_ADDRSTRLEN];
 
+	for (size_t i = 0; i < plan->nic_count; i++) {
+		const struct options_socket *socket = &plan->options.sockets[i];
+		struct arguments line = {0};
+
+		options_show_ipv4(socket->ip_be, ip);
+		if ((size_t)snprintf(sockets[i], OPTIONS_PATH_CAPACITY, "%s/ports/%s/%s.sock",
+			    plan->directory, run->wishes.network, ip) >= OPTIONS_PATH_CAPACITY) {
+			snprintf(reason->text, sizeof(reason->text),
+				"XDG_RUNTIME_DIR is too long: take a shorter directory");
+			return -ENAMETOOLONG;
+		}
+		arguments_add(&line, "chnet");
+		arguments_add(&line, "port");
+		arguments_add(&line, "add");
+		arguments_add(&line, "--name");
+		arguments_add(&line, "%s", run->wishes.network);
+		arguments_add(&line, "--mac");
+		arguments_add(&line, "%s", options_show_mac(socket->mac, mac));
+		arguments_add(&line, "--ip");
+		arguments_add(&line, "%s", ip);
+		if (socket->hostname[0]) {
+			arguments_add(&line, "--hostname");
+			arguments_add(&line, "%s", socket->hostname);
+		}
+		arguments_add(&line, "%s", sockets[i]);
+		printf("port%zu=$(", i);
+		print_line(&line, ")");
+		arguments_fini(&line);
+	}
+	return 0;
+}
+
+/* Takes those ports away: their numbers stand in "port NUMBER: SOCKET". */
+static void print_leave(const struct run *run, const struct plan *plan)
+{
 	for (size_t i = 0; i < plan->nic_count; i++)
-		printf("chnet port add --name %s --socket %s --mac %s --ip %s\n",
-			run->wishes.network, plan->options.sockets[i].path,
-			options_show_mac(plan->options.sockets[i].mac, mac),
-			options_show_ipv4(plan->options.sockets[i].ip_be, ip));
+		printf("port%zu=${port%zu%%%%:*}\n"
+		       "chnet port del --name %s \"${port%zu#port }\"\n",
+			i, i, run->wishes.network, i);
+}
+
+/* As enter_in_turn() of run.c has it. */
+static int check_kept(const struct run *run, struct run_reason *reason)
+{
+	char directory[PLAN_PATH_SIZE];
+	int r = run_path(directory, sizeof(directory), reason->text, sizeof(reason->text));
+
+	if (r < 0 || !tap_network_is_set_up(directory, run->wishes.network))
+		return r;
+	snprintf(reason->text, sizeof(reason->text),
+		"the network %s is set up for a TAP: 'chnet cleanup' takes that away",
+		run->wishes.network);
+	return -EEXIST;
 }
 
 int run_print_vhost_user(struct run *run, struct run_reason *reason)
@@ -39,6 +94,8 @@ int run_print_vhost_user(struct run *run, struct run_reason *reason)
 	bool joined = false;
 	int r = run_check_vhost_user(run, backend, reason);
 
+	if (r == 0)
+		r = check_kept(run, reason);
 	if (r < 0)
 		return r;
 	r = network_view_read(run->wishes.network, &view, reason->text);
@@ -51,18 +108,23 @@ int run_print_vhost_user(struct run *run, struct run_reason *reason)
 	}
 	if (r < 0)
 		return r;
-	if (joined)
-		print_join(run, &plan);
-	else
-		print_line(&plan.backend, " &");
 	for (size_t i = 0; i < plan.nic_count; i++)
 		memcpy(sockets[i], plan.options.sockets[i].path, sizeof(sockets[i]));
-	run_command(run, &plan, sockets, NULL, &line);
-	print_line(&line, "");
-	printf(joined ? "# then the port is taken away again: chnet port del\n" : "kill $!\n");
+	if (joined)
+		r = print_join(run, &plan, sockets, reason);
+	else
+		print_line(&plan.backend, " &");
+	if (r == 0) {
+		run_command(run, &plan, sockets, NULL, &line);
+		print_line(&line, "");
+	}
+	if (r == 0 && joined)
+		print_leave(run, &plan);
+	else if (r == 0)
+		puts("kill $!");
 	arguments_fini(&line);
 	plan_fini(&plan);
-	return 0;
+	return r;
 }
 
 /* The rules of the TAP mode, as nft would take them. */
@@ -89,33 +151,79 @@ static void print_rules(const struct options *options, bool forward)
 		printf("# and the rules of --forward\n");
 }
 
+/* Makes the TAP, its address and rules. */
+static void print_up(const struct options *options, bool forwards)
+{
+	char ip[INET_ADDRSTRLEN];
+
+	printf("ip tuntap add dev %s mode tap user %u\n", options->tap, tap_network_owner());
+	printf("ip address add %s/%u dev %s\n", options_show_ipv4(options->host_ip_be, ip),
+		options->prefix, options->tap);
+	printf("ip link set %s up\n", options->tap);
+	if (!forwards)
+		printf("sysctl -w net.ipv4.ip_forward=1\n");
+	print_rules(options, options->forward_count > 0);
+}
+
+/* Takes them away. */
+static void print_down(const struct options *options, bool forwards)
+{
+	printf("nft delete table ip chnet-%s\n", options->tap);
+	printf("ip link delete %s\n", options->tap);
+	if (!forwards)
+		printf("sysctl -w net.ipv4.ip_forward=0\n");
+}
+
+/* The TAP of a network that is set up in that directory; false when there is none. */
+static bool find_kept(const char *directory, const char *name, char tap[IFNAMSIZ])
+{
+	char path[PLAN_PATH_SIZE];
+	struct host_record record;
+	FILE *file;
+	bool found;
+
+	if (!tap_network_is_set_up(directory, name))
+		return false;
+	snprintf(path, sizeof(path), "%.400s/%.40s" HOST_RECORD_SUFFIX, directory, name);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	found = host_record_read(fileno(file), &record) == 0;
+	if (found)
+		memcpy(tap, record.tap, sizeof(record.tap));
+	fclose(file);
+	return found;
+}
+
 int run_print_tap(struct run *run, struct run_reason *reason)
 {
 	struct arguments line = {0};
 	struct plan plan;
-	char ip[INET_ADDRSTRLEN];
+	char kept[IFNAMSIZ], value[8] = "";
 	int r = tap_network_plan(&run->wishes, &plan, reason->text);
 
 	if (r < 0)
 		return r;
-	const char *tap = plan.options.tap;
-	char value[8] = "";
+	bool is_kept = find_kept(plan.directory, run->wishes.network, kept) ||
+		       find_kept(RUN_PATH_ROOT, run->wishes.network, kept);
 	bool forwards = sysctl_read("net/ipv4/ip_forward", value, sizeof(value)) == 0 &&
 			strcmp(value, "0") != 0;
 
-	printf("ip tuntap add dev %s mode tap user %u\n", tap, tap_network_owner());
-	printf("ip address add %s/%u dev %s\n", options_show_ipv4(plan.options.host_ip_be, ip),
-		plan.options.prefix, tap);
-	printf("ip link set %s up\n", tap);
-	if (!forwards)
-		printf("sysctl -w net.ipv4.ip_forward=1\n");
-	print_rules(&plan.options, plan.options.forward_count > 0);
-	run_command(run, &plan, NULL, tap, &line);
+	if (is_kept && plan.options.forward_count) {
+		snprintf(reason->text, sizeof(reason->text),
+			"the network %s is set up already: give --forward to 'chnet setup'",
+			run->wishes.network);
+		plan_fini(&plan);
+		return -EEXIST;
+	}
+	if (is_kept)
+		printf("# TAP %s is there: 'chnet setup' made it, and it stays\n", kept);
+	else
+		print_up(&plan.options, forwards);
+	run_command(run, &plan, NULL, is_kept ? kept : plan.options.tap, &line);
 	print_line(&line, "");
-	printf("nft delete table ip chnet-%s\n", tap);
-	printf("ip link delete %s\n", tap);
-	if (!forwards)
-		printf("sysctl -w net.ipv4.ip_forward=0\n");
+	if (!is_kept)
+		print_down(&plan.options, forwards);
 	arguments_fini(&line);
 	plan_fini(&plan);
 	return 0;

@@ -488,5 +488,25 @@ def dry_run():
     lab.expect_same(at.before, state())
 
 
+@case("--dry-run of a VM that joins: what a shell runs to join and to leave")
+def dry_run_join():
+    first = Run("--hostname", "alpha").attached()
+    arguments = ("run", "--dry-run", "--hostname", "beta", "--", "--kernel", "idle", "--cmdline",
+                 "exit=0", "--net", "id=a", "id=b")
+    text = chnet(*arguments)
+    lab.expect("172.16.0.3" in text and "--hostname beta" in text, text)
+    shell = environment()
+    shell["PATH"] = f"{CHNET.parent}:{shell['PATH']}"
+    words = '"hostname": "beta"', '"ip": "172.16.0.3"', '"ip": "172.16.0.4"'
+    seen = lab.run("sh", "-e", "-c", text.replace("port0=${", "chnet ports --json; port0=${"),
+                   namespace="host", env=shell)
+    lab.expect(all(word in seen for word in words), seen)
+    lab.expect("172.16.0.3.sock" in " ".join(vmm_arguments()), f"{vmm_arguments()}")
+    seen = chnet("ports", "--json")
+    lab.expect("172.16.0.2" in seen and not any(word in seen for word in words), seen)
+    first.end()
+    lab.expect_same(at.before, state())
+
+
 if __name__ == "__main__":
     lab.main(400)

@@ -83,6 +83,10 @@ def setup_again():
     stands = state()
     lab.expect("tap7" in stands["links"] and "tap0" not in stands["links"], f"{stands['links']}")
     lab.expect(stands["forwarding"] == "1", "forwarding is off")
+    for mode in ((), ("--tap",)):
+        text = chnet("run", "--dry-run", *mode, "--", "--kernel", "idle")
+        lab.expect("TAP tap7 is there" in text and "tap=tap7" in text and
+                   "tap0" not in text and "ip " not in text, text)
     chnet("cleanup")
     lab.expect_same(before, state())
 
