@@ -26,7 +26,7 @@ def _public():
     """A directory with chnet and the stand-in VMM that a user can read; theirs may be root's alone."""
     folder = lab.SCRATCH / "public"
     folder.mkdir(exist_ok=True)
-    for path in (CHNET, *(VMM.with_name(name) for name in ("vmm.py", "guests.py", "lab.py"))):
+    for path in (CHNET, *VMM.parent.glob("*.py")):
         shutil.copy(path, folder)
         (folder / path.name).chmod(0o755)
     OUR_FILES.update({str(folder), *map(str, folder.iterdir())})
