@@ -267,8 +267,9 @@ int reserved_ports_mend(const char *run_directory)
 	struct port_set taken = {0};
 	int r = reserved_new(run_directory, "", &ports);
 
+	/* Nobody reserved anything in a directory that was never made. */
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? 0 : r;
 	r = reserved_lock(ports->directory, LOCK_EX);
 	if (r == 0) {
 		r = reserved_look_around(ports, &taken);

@@ -22,7 +22,10 @@ struct reserved_ports;
 int reserved_ports_hold(const char *run_directory, const char *tap, const struct port_set *wanted,
 	struct reserved_ports **ret_ports);
 
-/* Mends what killed processes have left, and reserves nothing. Returns 0 or a negative errno. */
+/*
+ * Mends what killed processes have left, and reserves nothing. A directory that is not there has
+ * nothing to mend. Returns 0 or a negative errno.
+ */
 int reserved_ports_mend(const char *run_directory);
 
 /* Reserves `wanted` in place of what was wanted before. Returns as reserved_ports_hold(). */

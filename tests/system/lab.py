@@ -414,6 +414,12 @@ def _files():
             yield path
 
 
+def _is_ours(words):
+    """Whether a command line is of our programs or the stand-in VMM, wherever they were built."""
+    return any(pathlib.PurePath(word).name.startswith(("chnet", "vmm.py"))
+               for word in words.split()[:2])
+
+
 def host_state():
     """All that a program could leave behind in `host`, to compare before with after."""
     links = json.loads(run("ip", "-j", "link", namespace="host"))
@@ -431,8 +437,7 @@ def host_state():
         "sockets": sockets(),
         "files": sorted(path for path in map(str, _files())
                         if path not in _KNOWN_FILES and not path.startswith("/run/netns")),
-        "processes": sorted(words for _, words in processes().values()
-                            if "chnet" in words or "vmm.py" in words),
+        "processes": sorted(words for _, words in processes().values() if _is_ours(words)),
     }
 
 
