@@ -97,16 +97,16 @@ static int refuse_name(const struct host_config *config, int r, const struct hos
 	if (other.tun && nft_view_read(config->tap, &rules) == 0 && rules.exists)
 		return host_fail(error, r,
 			"TAP %s is that of a network of chnet that runs or is set up: choose "
-			"another name with --tap, or end that network first",
+			"another name with " HOST_TAP_OPTION ", or end that network first",
 			config->tap);
 	if (other.tun)
 		return host_fail(error, r,
 			"TAP %s exists already and belongs to someone else: choose another name "
-			"with --tap or delete it with 'ip link del %s'",
+			"with " HOST_TAP_OPTION ", or delete it with 'ip link del %s'",
 			config->tap, config->tap);
 	return host_fail(error, r,
 		"an interface named %s exists already, and is no TAP: choose another name with "
-		"--tap",
+		HOST_TAP_OPTION,
 		config->tap);
 }
 
@@ -121,7 +121,7 @@ static int make_tap(
 		return 0;
 	case -ENAMETOOLONG:
 		return host_fail(error, r,
-			"TAP name '%s' is longer than 15 bytes: choose another with --tap",
+			"TAP name '%s' is longer than 15 bytes: choose another with " HOST_TAP_OPTION,
 			config->tap);
 	case -EEXIST:
 		return refuse_name(config, r, error);
@@ -139,7 +139,7 @@ static int make_tap(
 		if (tap_name_check(config->tap) < 0)
 			return host_fail(error, r,
 				"TAP name '%s' has other bytes than letters, digits, '.', '_' and "
-				"'-': choose another with --tap",
+				"'-': choose another with " HOST_TAP_OPTION,
 				config->tap);
 		return host_fail(error, r, "cannot create TAP %s with %u queues: %s", config->tap,
 			config->queues, strerror(-r));

@@ -77,7 +77,7 @@ int host_rules_make(
 	case -EBUSY:
 		return host_fail(error, r,
 			"the nftables table ip chnet-%s belongs to another live process: stop it "
-			"or choose another name with --tap",
+			"or choose another name with " HOST_TAP_OPTION,
 			host->tap.name);
 	case -EPROTONOSUPPORT:
 	case -EOPNOTSUPP:

@@ -159,3 +159,15 @@ int machine_wait(struct machine *machine, uint64_t deadline_ns)
 	}
 	return 0;
 }
+
+int machine_receive(struct machine *machine, struct driver_frame *frame, uint64_t deadline_ns)
+{
+	int error;
+
+	while ((error = machine_poll(machine, frame)) == -EAGAIN) {
+		error = machine_wait(machine, deadline_ns);
+		if (error)
+			return error;
+	}
+	return error;
+}

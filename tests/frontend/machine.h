@@ -51,3 +51,6 @@ void machine_disarm(struct machine *machine);
 
 /* Waits until machine_poll() finds something. */
 int machine_wait(struct machine *machine, uint64_t deadline_ns);
+
+/* Waits for the next frame, and takes it; errors are those of machine_wait() and machine_poll(). */
+int machine_receive(struct machine *machine, struct driver_frame *frame, uint64_t deadline_ns);

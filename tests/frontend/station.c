@@ -261,6 +261,16 @@ void station_stop(struct station *station)
 		fail_msg("%s: %s", station->doing, strerror(-station->error));
 }
 
+void station_add_world(struct fixture *fixture)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		"nsenter -t %d -n sh -c 'ip link set lo up && ip address add 198.51.100.1/32 dev lo'",
+		fixture->backend.pid);
+	assert_int_equal(system(command), 0);
+}
+
 int station_socket_in(int netns_fd, int type)
 {
 	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);

@@ -46,5 +46,10 @@ void station_fini(struct station *station);
 /* A socket in the guest's namespace, not blocking. Asserts. */
 int station_socket(struct station *station, int type);
 
+#define STATION_WORLD_IP 0xc6336401u /* 198.51.100.1 */
+
+/* Gives the back end's host that address, which guests reach beyond the NAT. Asserts. */
+void station_add_world(struct fixture *fixture);
+
 /* Makes a socket in any namespace (an open descriptor of it), not blocking. Asserts. */
 int station_socket_in(int netns_fd, int type);

@@ -19,14 +19,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLIENT_IP 0xc6336401u /* 198.51.100.1 */
+#include "tests/frontend/station.h"
+
 #define CLIENT_PORT 7777
 #define OUTSIDE_IP 0xac1000feu /* 172.16.0.254 */
 
@@ -35,19 +34,6 @@
 
 static struct driver_frame frame;
 static struct driver_frame got;
-
-/* Runs in the program's network: a command, or the making of a socket (command NULL). */
-static int in_network(struct fixture *fixture, const char *command, int type)
-{
-	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	assert_true(here >= 0);
-	assert_int_equal(setns(fixture->backend.netns_fd, CLONE_NEWNET), 0);
-	int result = command ? system(command) : socket(AF_INET, type, 0);
-	assert_int_equal(setns(here, CLONE_NEWNET), 0);
-	close(here);
-	return result;
-}
 
 static void start(struct fixture *fixture)
 {
@@ -58,9 +44,7 @@ static void start(struct fixture *fixture)
 
 	fixture_start(fixture, 1, suffixes, arguments);
 	fixture_plug(fixture, 0, &options);
-	assert_int_equal(in_network(fixture,
-				 "ip link set lo up && ip address add 198.51.100.1/32 dev lo", 0),
-		0);
+	station_add_world(fixture);
 }
 
 static struct sockaddr_in address(uint32_t ip, uint16_t port)
@@ -72,10 +56,9 @@ static struct sockaddr_in address(uint32_t ip, uint16_t port)
 /* A socket of the client that is connected, or (TCP) about to be. */
 static int client(struct fixture *fixture, int type, uint16_t port)
 {
-	struct sockaddr_in from = address(CLIENT_IP, CLIENT_PORT), to = address(OUTSIDE_IP, port);
-	int fd = in_network(fixture, NULL, type | SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_in from = address(STATION_WORLD_IP, CLIENT_PORT), to = address(OUTSIDE_IP, port);
+	int fd = station_socket_in(fixture->backend.netns_fd, type);
 
-	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	int result = connect(fd, (struct sockaddr *)&to, sizeof(to));
 	assert_true(result == 0 || errno == EINPROGRESS);
@@ -97,7 +80,7 @@ static struct frames_view next(struct fixture *fixture, uint8_t protocol, uint16
 		fixture_receive(fixture, 0, &got);
 		assert_int_equal(frames_parse(got.bytes, got.length, &view), 0);
 	} while (view.protocol != protocol || view.port_target != port);
-	assert_int_equal(view.ip_source, CLIENT_IP);
+	assert_int_equal(view.ip_source, STATION_WORLD_IP);
 	assert_int_equal(view.ip_target, FIXTURE_FIRST_IP);
 	assert_int_equal(view.port_source, CLIENT_PORT);
 	return view;

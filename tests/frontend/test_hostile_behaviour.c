@@ -168,6 +168,15 @@ static void flood_in_anothers_name(void **state)
 	flood(fill_spoofed, "flood in another's name", "port.0.drop.spoofed_mac");
 }
 
+/* Plugs guest 0 as a driver that has posted nothing yet. */
+static void plug_without_buffers(void)
+{
+	hostile_plug();
+	assert_int_equal(frontend_reset(hostile_port()), 0);
+	driver_clear(&hostile_port()->driver);
+	assert_int_equal(frontend_resume(hostile_port()), 0);
+}
+
 /* Guest 0 has no receive buffers at all, or looks at none. */
 static void fills_up(struct fixture *fixture, const void *context, unsigned int turn)
 {
@@ -187,10 +196,7 @@ static void never_posts_buffers(void **state)
 	void *inner = &c;
 
 	(void)state;
-	hostile_plug();
-	assert_int_equal(frontend_reset(hostile_port()), 0);
-	driver_clear(&hostile_port()->driver);
-	assert_int_equal(frontend_resume(hostile_port()), 0);
+	plug_without_buffers();
 	hostile_run(&inner);
 }
 
@@ -242,10 +248,7 @@ static void buffers_of_a_byte(void **state)
 	void *inner = &c;
 
 	(void)state;
-	hostile_plug();
-	assert_int_equal(frontend_reset(hostile_port()), 0);
-	driver_clear(&hostile_port()->driver);
-	assert_int_equal(frontend_resume(hostile_port()), 0);
+	plug_without_buffers();
 	struct hostile_stage stage = hostile_stage(DRIVER_RX);
 	for (uint16_t i = 0; i < HOSTILE_QUEUE_SIZE; i++) {
 		hostile_put(&stage.desc[i], stage.area + i, 1, stage.right, 0);

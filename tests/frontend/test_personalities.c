@@ -31,7 +31,6 @@
 /* More than a free running 16-bit index can count. */
 #define PAST_THE_WRAP 66000
 #define WRAP_BURST 16
-#define WORLD_IP 0xc6336401u /* 198.51.100.1 */
 #define WORLD_PORT 7777
 /* Bytes of a TCP transfer, and one frame in so many that is lost on its way. */
 #define TRANSFER (6u << 20)
@@ -102,14 +101,8 @@ static void check_header(void)
 /* The next frame that the driver takes. */
 static void receive_frame(void)
 {
-	uint64_t deadline = deadline_in(DEADLINE_STEP_MS);
-	int error;
+	int error = machine_receive(&machine, &got, deadline_in(DEADLINE_STEP_MS));
 
-	while ((error = machine_poll(&machine, &got)) == -EAGAIN) {
-		error = machine_wait(&machine, deadline);
-		if (error)
-			break;
-	}
 	if (error)
 		fail_msg("%s receives nothing: %s", personality->name,
 			error == -ENOMSG ? "the interrupt is missing" : strerror(-error));
@@ -220,7 +213,7 @@ static void converse_ping(const struct frames_end *gateway)
 {
 	const uint32_t most = personality->frame_max - FRAMES_ETHERNET - FRAMES_IPV4 - FRAMES_ICMP;
 	const uint32_t sizes[] = {0, 1, 56, 1000, most};
-	const uint32_t targets[] = {FIXTURE_GATEWAY_IP, WORLD_IP};
+	const uint32_t targets[] = {FIXTURE_GATEWAY_IP, STATION_WORLD_IP};
 	static uint8_t data[1514];
 
 	for (unsigned int i = 0; i < 10; i++) {
@@ -250,7 +243,7 @@ static struct sockaddr_in address(uint32_t ip, uint16_t port)
 
 static int world_socket(struct fixture *fixture, int type)
 {
-	struct sockaddr_in self = address(WORLD_IP, WORLD_PORT);
+	struct sockaddr_in self = address(STATION_WORLD_IP, WORLD_PORT);
 	int fd = station_socket_in(fixture->backend.netns_fd, type);
 	int one = 1;
 
@@ -274,7 +267,7 @@ static void converse_udp(struct fixture *fixture, const struct frames_end *gatew
 	uint8_t data[1514], back[1514];
 	int fd = world_socket(fixture, SOCK_DGRAM);
 
-	to.ip = WORLD_IP;
+	to.ip = STATION_WORLD_IP;
 	to.port = WORLD_PORT;
 	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct sockaddr_in from;
@@ -293,7 +286,7 @@ static void converse_udp(struct fixture *fixture, const struct frames_end *gatew
 		assert_int_equal(
 			sendto(fd, back, sizes[i], 0, (struct sockaddr *)&from, length), sizes[i]);
 		struct frames_view view = await(FRAMES_TYPE_IPV4, FRAMES_PROTOCOL_UDP, self.port);
-		assert_int_equal(view.ip_source, WORLD_IP);
+		assert_int_equal(view.ip_source, STATION_WORLD_IP);
 		assert_int_equal(view.payload_length, sizes[i]);
 		assert_memory_equal(view.payload, data, sizes[i]);
 	}
@@ -342,7 +335,7 @@ static void transfer(int from, int to, const char *what)
 /* A connection of the guest to the world, both ways in turn, with frames lost on the way. */
 static void converse_tcp(struct fixture *fixture)
 {
-	struct sockaddr_in to = address(WORLD_IP, WORLD_PORT);
+	struct sockaddr_in to = address(STATION_WORLD_IP, WORLD_PORT);
 	int listener = world_socket(fixture, SOCK_STREAM);
 	int error = -1;
 	socklen_t size = sizeof(error);
@@ -370,13 +363,9 @@ static void converse_tcp(struct fixture *fixture)
 static void conversation(void **state)
 {
 	struct fixture *fixture = *state;
-	char command[128];
 
 	start(fixture, "tap");
-	snprintf(command, sizeof(command),
-		"nsenter -t %d -n sh -c 'ip link set lo up; ip address add 198.51.100.1/32 dev lo'",
-		fixture->backend.pid);
-	assert_int_equal(system(command), 0);
+	station_add_world(fixture);
 	plug(fixture, QUEUE_SIZE);
 	converse_dhcp();
 	struct frames_end gateway = converse_arp();

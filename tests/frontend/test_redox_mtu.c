@@ -24,7 +24,6 @@
 #include "tests/frontend/machine.h"
 #include "tests/frontend/station.h"
 
-#define WORLD_IP 0xc6336401u /* 198.51.100.1 */
 #define PORT 7777
 #define GUEST_PORT 5000
 /* Of a datagram of 1,500 bytes, and of one that the guest takes. */
@@ -50,24 +49,17 @@ static void start(struct fixture *fixture)
 {
 	static const char *const arguments[] = {"--uplink", "tap", NULL};
 	static const char *const suffixes[] = {",mac=52:54:00:12:34:56,ip=172.16.0.2"};
-	char command[128];
 
 	fixture_start(fixture, 1, suffixes, arguments);
-	snprintf(command, sizeof(command),
-		"nsenter -t %d -n sh -c 'ip link set lo up; ip address add 198.51.100.1/32 dev lo'",
-		fixture->backend.pid);
-	assert_int_equal(system(command), 0);
+	station_add_world(fixture);
 	assert_int_equal(machine_plug(&machine, fixture, 0, personality_find("redox-b"), 256), 0);
 }
 
 static struct frames_view receive(void)
 {
 	struct frames_view view;
-	int error;
 
-	while ((error = machine_poll(&machine, &got)) == -EAGAIN)
-		assert_int_equal(machine_wait(&machine, deadline_in(DEADLINE_STEP_MS)), 0);
-	assert_int_equal(error, 0);
+	assert_int_equal(machine_receive(&machine, &got, deadline_in(DEADLINE_STEP_MS)), 0);
 	assert_int_equal(frames_parse(got.bytes, got.length, &view), 0);
 	return view;
 }
@@ -161,7 +153,7 @@ static void host_finds_the_path_mtu(void **state)
 static void world_finds_the_path_mtu(void **state)
 {
 	struct fixture *fixture = *state;
-	struct frames_end self = fixture_end(0, GUEST_PORT), world = {.ip = WORLD_IP, .port = PORT};
+	struct frames_end self = fixture_end(0, GUEST_PORT), world = {.ip = STATION_WORLD_IP, .port = PORT};
 	struct frames_end gateway = {.ip = FIXTURE_GATEWAY_IP};
 	struct sockaddr_in seen;
 	socklen_t size = sizeof(seen);
@@ -169,7 +161,7 @@ static void world_finds_the_path_mtu(void **state)
 	char text[8];
 
 	start(fixture);
-	int fd = open_socket(fixture, WORLD_IP);
+	int fd = open_socket(fixture, STATION_WORLD_IP);
 	memset(&frame.vnet, 0, sizeof(frame.vnet));
 	frame.length = frames_arp(frame.bytes, FRAMES_ARP_REQUEST, &self, &gateway);
 	assert_int_equal(machine_send(&machine, &frame, deadline_in(DEADLINE_STEP_MS)), 0);

@@ -23,7 +23,6 @@
 #include "tests/frontend/machine.h"
 #include "tests/frontend/station.h"
 
-#define WORLD_IP 0xc6336401u /* 198.51.100.1 */
 #define PORT 7777
 
 static struct machine machine;
@@ -92,13 +91,9 @@ static void start(struct fixture *fixture, bool bound)
 	static const char *const arguments[] = {
 		"--uplink", "tap", "--dhcp", "off", "--dns", "off", NULL};
 	static const char *const suffixes[] = {",mac=52:54:00:12:34:56,ip=172.16.0.2"};
-	char command[128];
 
 	fixture_start(fixture, 1, bound ? suffixes : NULL, arguments);
-	snprintf(command, sizeof(command),
-		"nsenter -t %d -n sh -c 'ip link set lo up; ip address add 198.51.100.1/32 dev lo'",
-		fixture->backend.pid);
-	assert_int_equal(system(command), 0);
+	station_add_world(fixture);
 	assert_int_equal(machine_plug(&machine, fixture, 0, personality_find("redox-b"), 256), 0);
 }
 
@@ -106,11 +101,8 @@ static void start(struct fixture *fixture, bool bound)
 static struct frames_view receive(void)
 {
 	struct frames_view view;
-	int error;
 
-	while ((error = machine_poll(&machine, &got)) == -EAGAIN)
-		assert_int_equal(machine_wait(&machine, deadline_in(DEADLINE_STEP_MS)), 0);
-	assert_int_equal(error, 0);
+	assert_int_equal(machine_receive(&machine, &got, deadline_in(DEADLINE_STEP_MS)), 0);
 	assert_int_equal(frames_parse(got.bytes, got.length, &view), 0);
 	return view;
 }
@@ -170,7 +162,7 @@ static void guest_reaches_the_world(void **state)
 {
 	struct fixture *fixture = *state;
 	struct sockaddr_in world = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(WORLD_IP), .sin_port = htons(PORT)};
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(STATION_WORLD_IP), .sin_port = htons(PORT)};
 	struct sockaddr_in seen;
 	socklen_t length = sizeof(seen);
 	char text[64] = "";

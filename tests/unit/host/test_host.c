@@ -178,11 +178,11 @@ static void refuses_bad_configuration(void **state)
 
 	config.tap = "a-name-of-16-byt";
 	assert_refused(&config, -ENAMETOOLONG,
-		"TAP name 'a-name-of-16-byt' is longer than 15 bytes: choose another with --tap");
+		"TAP name 'a-name-of-16-byt' is longer than 15 bytes: choose another with --tap (of chnet: --tap-name)");
 	config.tap = "tap/0";
 	assert_refused(&config, -EINVAL,
 		"TAP name 'tap/0' has other bytes than letters, digits, '.', '_' and '-': choose "
-		"another with --tap");
+		"another with --tap (of chnet: --tap-name)");
 	config = config_default();
 	config.prefix_length = 31;
 	assert_refused(&config, -EINVAL,
@@ -232,12 +232,12 @@ static void refuses_what_is_taken(void **state)
 	namespace_run("ip tuntap add dev tap0 mode tap multi_queue");
 	assert_refused(&config, -EEXIST,
 		"TAP tap0 exists already and belongs to someone else: choose another name with "
-		"--tap or delete it with 'ip link del tap0'");
+		"--tap (of chnet: --tap-name), or delete it with 'ip link del tap0'");
 	/* nobody is told to delete his way out */
 	config.tap = "eth0";
 	assert_refused(&config, -EEXIST,
 		"an interface named eth0 exists already, and is no TAP: choose another name with "
-		"--tap");
+		"--tap (of chnet: --tap-name)");
 	config.tap = "tap0";
 	namespace_run("ip link del tap0; ip addr add 172.16.9.5/16 dev eth0");
 	assert_refused(&config, -EADDRINUSE,
@@ -256,7 +256,7 @@ static void refuses_what_is_taken(void **state)
 	/* whose TAP nobody is told to delete */
 	assert_refused(&config, -EEXIST,
 		"TAP tap0 is that of a network of chnet that runs or is set up: choose another "
-		"name with --tap, or end that network first");
+		"name with --tap (of chnet: --tap-name), or end that network first");
 	config.tap = "tap1";
 	assert_refused(&config, -EADDRINUSE,
 		"the guests' network 172.16.0.0/24 overlaps 172.16.0.1/24 on tap0: choose another "
