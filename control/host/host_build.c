@@ -105,8 +105,8 @@ static int refuse_name(const struct host_config *config, int r, const struct hos
 			"with " HOST_TAP_OPTION ", or delete it with 'ip link del %s'",
 			config->tap, config->tap);
 	return host_fail(error, r,
-		"an interface named %s exists already, and is no TAP: choose another name with "
-		HOST_TAP_OPTION,
+		"an interface named %s exists already, and is no TAP: choose another name "
+		"with " HOST_TAP_OPTION,
 		config->tap);
 }
 
@@ -121,7 +121,8 @@ static int make_tap(
 		return 0;
 	case -ENAMETOOLONG:
 		return host_fail(error, r,
-			"TAP name '%s' is longer than 15 bytes: choose another with " HOST_TAP_OPTION,
+			"TAP name '%s' is longer than 15 bytes: choose another "
+			"with " HOST_TAP_OPTION,
 			config->tap);
 	case -EEXIST:
 		return refuse_name(config, r, error);

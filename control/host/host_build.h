@@ -61,7 +61,8 @@ int host_find_egress(const struct host *host, struct route_egress *ret_egress);
 
 /* Ends a line about missing rights. */
 #define HOST_NEED_RIGHTS "run as root or with CAP_NET_ADMIN"
-/* The option that names the TAP: chnet-vhost's, and that of chnet's verbs, which have a flag --tap. */
+/* The option that names the TAP: chnet-vhost's, and that of chnet's verbs, which have a flag --tap.
+ */
 #define HOST_TAP_OPTION "--tap (of chnet: --tap-name)"
 
 /* Adds a warning. */

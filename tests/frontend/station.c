@@ -266,7 +266,8 @@ void station_add_world(struct fixture *fixture)
 	char command[128];
 
 	snprintf(command, sizeof(command),
-		"nsenter -t %d -n sh -c 'ip link set lo up && ip address add 198.51.100.1/32 dev lo'",
+		"nsenter -t %d -n sh -c 'ip link set lo up && ip address add 198.51.100.1/32 dev "
+		"lo'",
 		fixture->backend.pid);
 	assert_int_equal(system(command), 0);
 }

@@ -56,7 +56,8 @@ static struct sockaddr_in address(uint32_t ip, uint16_t port)
 /* A socket of the client that is connected, or (TCP) about to be. */
 static int client(struct fixture *fixture, int type, uint16_t port)
 {
-	struct sockaddr_in from = address(STATION_WORLD_IP, CLIENT_PORT), to = address(OUTSIDE_IP, port);
+	struct sockaddr_in from = address(STATION_WORLD_IP, CLIENT_PORT),
+			   to = address(OUTSIDE_IP, port);
 	int fd = station_socket_in(fixture->backend.netns_fd, type);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);

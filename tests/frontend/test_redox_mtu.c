@@ -153,7 +153,8 @@ static void host_finds_the_path_mtu(void **state)
 static void world_finds_the_path_mtu(void **state)
 {
 	struct fixture *fixture = *state;
-	struct frames_end self = fixture_end(0, GUEST_PORT), world = {.ip = STATION_WORLD_IP, .port = PORT};
+	struct frames_end self = fixture_end(0, GUEST_PORT),
+			  world = {.ip = STATION_WORLD_IP, .port = PORT};
 	struct frames_end gateway = {.ip = FIXTURE_GATEWAY_IP};
 	struct sockaddr_in seen;
 	socklen_t size = sizeof(seen);

@@ -161,8 +161,9 @@ static void wait_for(int fd, short events)
 static void guest_reaches_the_world(void **state)
 {
 	struct fixture *fixture = *state;
-	struct sockaddr_in world = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(STATION_WORLD_IP), .sin_port = htons(PORT)};
+	struct sockaddr_in world = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(STATION_WORLD_IP),
+		.sin_port = htons(PORT)};
 	struct sockaddr_in seen;
 	socklen_t length = sizeof(seen);
 	char text[64] = "";

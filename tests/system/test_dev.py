@@ -54,6 +54,29 @@ def signals():
             lab.expect((folder / "cleaned").exists(), "the step was killed before it cleaned up")
 
 
+def _cases(*arguments):
+    return lab.run(DEV.parent / "tests/cases", *arguments)
+
+
+@lab.test("what failed is told with its cause: an exception, a check of a fuzz target with its input")
+def causes():
+    log = lab.SCRATCH / "log"
+    log.write_text("ok 1 - one\n#     0.1 s\nnot ok 2 - two\n# Traceback\n#   File \"x.py\"\n"
+                   "# lab.Failure: files changed:\n#   []\n#   ['a']\n#     0.7 s\nok 3 - three\n")
+    text = _cases("tap", "system", "program", "1", log)
+    lab.expect(text == "system\tpass\tprogram: one\t\n"
+                       "system\tfail\tprogram: two\tlab.Failure: files changed: [] ['a']\n"
+                       "system\tpass\tprogram: three\t\n", text)
+    log.write_text("#12 NEW cov: 1\n../nat/x.c:3: a == b\n==1== ERROR: libFuzzer: deadly signal\n"
+                   "SUMMARY: libFuzzer: deadly signal\nBase64: AAAA\n")
+    text = _cases("why", log)
+    lab.expect(text == "../nat/x.c:3: a == b SUMMARY: libFuzzer: deadly signal Base64: AAAA\n", text)
+    log.write_text("compiling\nx.c:1: it is wrong\n\nninja: build stopped\n\n")
+    lab.expect("x.c:1: it is wrong" in _cases("why", log), "a compiler's line is passed over")
+    log.write_text("nothing to tell it by\n\n")
+    lab.expect(_cases("why", log) == "nothing to tell it by\n", "the last line is passed over")
+
+
 @lab.test("steps that run side by side are all ended")
 def side_by_side():
     folder = lab.SCRATCH / "fuzz"

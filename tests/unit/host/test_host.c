@@ -178,7 +178,8 @@ static void refuses_bad_configuration(void **state)
 
 	config.tap = "a-name-of-16-byt";
 	assert_refused(&config, -ENAMETOOLONG,
-		"TAP name 'a-name-of-16-byt' is longer than 15 bytes: choose another with --tap (of chnet: --tap-name)");
+		"TAP name 'a-name-of-16-byt' is longer than 15 bytes: choose another with --tap "
+		"(of chnet: --tap-name)");
 	config.tap = "tap/0";
 	assert_refused(&config, -EINVAL,
 		"TAP name 'tap/0' has other bytes than letters, digits, '.', '_' and '-': choose "
