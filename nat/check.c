@@ -83,6 +83,8 @@ static const char *check_session(const struct nat *nat, struct tally *tally, uin
 	if (!nat_is_inside(nat, s->inside_be) ||
 		(!nat_is_outside(nat, s->outside_be) && !nat->moved))
 		return "a session's addresses are not ours";
+	if (s->outside_be != nat->config.outside_be && !(s->flags & SESSION_HAIRPIN))
+		return "a session leaves with an address that is between guests";
 	tally->sessions++;
 	tally->mappings[s->mapping]++;
 	tally->guests[ntohl(s->inside_be) & nat->guests.host_mask]++;

@@ -267,6 +267,10 @@ enum nat_verdict nat_slow_in(struct nat *nat, struct packet *p)
 	if (is_unroutable(load32_be(ip + IPV4_SOURCE)) ||
 		nat_is_lan(nat, load32_be(ip + IPV4_SOURCE)))
 		return nat_refuse(nat, p, NAT_DROP_MALFORMED);
+	/* The host takes its own address out of what the world sends: by it come guests alone. */
+	if (load32_be(ip + IPV4_DESTINATION) != nat->config.outside_be &&
+		!nat_is_outside(nat, load32_be(ip + IPV4_SOURCE)))
+		return nat_refuse(nat, p, NAT_DROP_DESTINATION);
 	if (hit_key(p, FLOW_IN, &key, &event))
 		return nat_slow_session_in(nat, p, &key, event);
 	if (p->flags & (PACKET_FRAGMENT | PACKET_LATER_FRAGMENT))

@@ -135,6 +135,27 @@ static void a_restart_after_the_change(void **state)
 	fixture_fini(&f);
 }
 
+/* The host keeps its address and no longer shares its ports: what was hairpinned over that address
+ * leaves as ours, never as the host's. */
+static void a_restart_with_ports_no_longer_shared(void **state)
+{
+	struct nat_config config = with_block();
+	struct fixture f;
+	struct packet p;
+
+	config.alias_be = ip(HOST);
+	config.alias_owns_range = true;
+	fixture_init(&f, &config);
+	udp_out(&f, &p, END(GUEST2, 50003), END(HOST, 50002));
+	udp_out(&f, &p, END(GUEST, 50002), END(HOST, 50003));
+	f.config.alias_owns_range = false;
+	fixture_restart(&f);
+	assert_int_equal(f.adopted, 1);
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 50002), END(HOST, 50003)), NAT_VERDICT_WORLD);
+	assert_end(source_of(&p), OUTSIDE, 50002);
+	fixture_fini(&f);
+}
+
 /* A SYN with the MSS option, through the NAT; returns what became of the option. */
 static uint16_t mss_of_syn(struct fixture *f, uint16_t port, uint16_t mss)
 {
@@ -212,6 +233,7 @@ int main(void)
 		cmocka_unit_test(sessions_of_a_former_address_end_soon),
 		cmocka_unit_test(the_same_way_ends_nothing),
 		cmocka_unit_test(a_restart_after_the_change),
+		cmocka_unit_test(a_restart_with_ports_no_longer_shared),
 		cmocka_unit_test(mss_follows_the_path),
 		cmocka_unit_test(mss_is_that_of_the_smallest_link),
 		cmocka_unit_test(small_paths_are_no_configuration),

@@ -216,6 +216,25 @@ static void refusals(void **state)
 	assert_dropped(f, send_in(f, &p), &p, NAT_DROP_PROTOCOL);
 }
 
+/* The host takes its own address out of what the world sends; only guests come by it (hairpin). */
+static void the_alias_is_no_way_in(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+
+	config.alias_be = ip(HOST);
+	config.alias_owns_range = true;
+	fixture_init(&f, &config);
+	udp_out(&f, &p, END(GUEST, 5000), END(REMOTE, 80));
+	assert_dropped(
+		&f, udp_in(&f, &p, END(REMOTE, 81), END(HOST, 5000)), &p, NAT_DROP_DESTINATION);
+	assert_int_equal(udp_in(&f, &p, END(REMOTE, 81), END(OUTSIDE, 5000)), NAT_VERDICT_INSIDE);
+	assert_int_equal(udp_out(&f, &p, END(GUEST, 5000), END(REMOTE, 81)), NAT_VERDICT_WORLD);
+	assert_end(source_of(&p), OUTSIDE, 5000);
+	fixture_fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +251,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			inbound_connection, fixture_set_up, fixture_tear_down),
 		cmocka_unit_test_setup_teardown(refusals, fixture_set_up, fixture_tear_down),
+		cmocka_unit_test(the_alias_is_no_way_in),
 	};
 
 	return cmocka_run_group_tests_name("nat_in", tests, NULL, NULL);
