@@ -16,6 +16,10 @@
  * The wire changes nothing and answers nothing. It keeps no frame either: what the ring has no room
  * for stays in the descriptor, and what the descriptor has no room for stays in the ring.
  *
+ * Of chnet-vhost it demands every feature that it asks for. With --any-back-end it does without
+ * those that are not offered, as a guest's driver does, and begins with rings at 0, which back ends
+ * that believe SET_VRING_BASE need.
+ *
  * When the back end hangs up, the wire does what Cloud Hypervisor does: it connects again and
  * resumes with the rings as they are. Lines on standard output say `connected` each time. It ends
  * when the other end of --fd is closed, or by a signal.
@@ -45,6 +49,7 @@ struct wire {
 	const char *path; /* of the back end's socket */
 	const char *tap;  /* name of the TAP, or NULL */
 	bool plain;	  /* a driver without offloads: every frame is whole and complete */
+	bool any;	  /* do without what the back end lacks */
 	int fd;		  /* the guest's end */
 	struct frontend frontend;
 	struct driver_frame out; /* from the guest; kept while the ring has no room */
@@ -62,12 +67,6 @@ static int fail(const char *what, int error)
 /* ---- the guest's end --------------------------------------------------------------------------
  */
 
-/* What the guest's kernel may leave to us is what its driver acked. */
-static unsigned int tap_offloads(const struct wire *wire)
-{
-	return wire->plain ? 0 : TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-}
-
 /* Makes the TAP. 0 and *ret_fd, or negative errno. */
 static int open_tap(const struct wire *wire, int *ret_fd)
 {
@@ -81,14 +80,34 @@ static int open_tap(const struct wire *wire, int *ret_fd)
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0 ||
-		ioctl(fd, TUNSETOFFLOAD, (unsigned long)tap_offloads(wire)) < 0)
+	if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0)
 		error = -errno;
 	if (error)
 		close(fd);
 	else
 		*ret_fd = fd;
 	return error;
+}
+
+/* What the guest's kernel may leave to us is what its driver acked. 0 or negative errno. */
+static int set_offloads(const struct wire *wire)
+{
+	static const struct {
+		unsigned int feature;
+		unsigned int offload;
+	} pairs[] = {
+		{VIRTIO_NET_F_CSUM, TUN_F_CSUM},
+		{VIRTIO_NET_F_HOST_TSO4, TUN_F_TSO4},
+		{VIRTIO_NET_F_HOST_TSO6, TUN_F_TSO6},
+		{VIRTIO_NET_F_HOST_ECN, TUN_F_TSO_ECN},
+	};
+	unsigned long offloads = 0;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (wire->frontend.acked & FRONTEND_BIT(pairs[i].feature))
+			offloads |= pairs[i].offload;
+	}
+	return ioctl(wire->fd, TUNSETOFFLOAD, offloads) < 0 ? -errno : 0;
 }
 
 /* Takes a frame from the guest into `out`. 0, -EAGAIN, -EPIPE when the guest is gone, or another
@@ -113,6 +132,22 @@ static int read_guest(struct wire *wire)
 	frame->vnet.num_buffers = 0;
 	wire->out_waits = true;
 	return 0;
+}
+
+/* A driver believes a device that says the checksum is right (virtio 1.2, 5.1.6.4.2); a TAP cannot
+ * be told so, but takes it as well for one that is still to be completed. */
+static void pass_valid(struct driver_frame *frame)
+{
+	const uint8_t *ip = frame->bytes + 14;
+	uint16_t header = (ip[0] & 0xf) * 4;
+	bool tcp = ip[9] == 6;
+
+	if (!(frame->vnet.flags & VIRTIO_NET_HDR_F_DATA_VALID) || frame->length < 14 + 20 ||
+		frame->bytes[12] != 8 || frame->bytes[13] != 0 || (!tcp && ip[9] != 17))
+		return;
+	frame->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	frame->vnet.csum_start = 14 + header;
+	frame->vnet.csum_offset = tcp ? 16 : 6;
 }
 
 /* Gives `in` to the guest. 0, -EAGAIN, or another negative errno. */
@@ -160,15 +195,37 @@ static struct frontend_options options_of(const struct wire *wire)
 	};
 }
 
+/* Connected: the driver does without what is not offered. 0 or negative errno. */
+static int make_do(struct wire *wire)
+{
+	struct frontend_options options = wire->frontend.options;
+
+	options.features &= wire->frontend.offered;
+	if (!(options.features & FRONTEND_BIT(VIRTIO_NET_F_MRG_RXBUF)))
+		options.rx_buffer = 0;
+	return frontend_change_driver(&wire->frontend, &options);
+}
+
 /* 0 or negative errno; frontend_fini() is due either way. */
 static int connect_first(struct wire *wire)
 {
 	struct frontend_options options = options_of(wire);
-	int error = frontend_init(&wire->frontend, &options);
 
+	if (wire->any) {
+		/* Room for two drivers, the second with the longest buffers. */
+		struct frontend_options longest = options;
+		longest.rx_buffer = DRIVER_HEADER_LENGTH + DRIVER_FRAME_MAX;
+		options.ram.region_size = 2 * frontend_ram_needed(&longest);
+		options.base = FRONTEND_BASE_SAVED;
+	}
+	int error = frontend_init(&wire->frontend, &options);
 	if (!error)
 		error = frontend_connect(&wire->frontend, wire->path);
-	return error ? error : frontend_activate(&wire->frontend);
+	if (!error && wire->any)
+		error = make_do(wire);
+	if (!error)
+		error = frontend_activate(&wire->frontend);
+	return error || !wire->tap ? error : set_offloads(wire);
 }
 
 /* Frames from the ring to the guest. 0 or negative errno. */
@@ -178,6 +235,8 @@ static int carry_in(struct wire *wire)
 		int error = 0;
 		if (!wire->in_waits)
 			error = driver_poll(&wire->frontend.driver, &wire->in);
+		if (!error && wire->tap)
+			pass_valid(&wire->in);
 		if (!error) {
 			wire->in_waits = true;
 			error = write_guest(wire);
@@ -278,7 +337,8 @@ static int run(struct wire *wire)
 
 static int usage(void)
 {
-	fputs("usage: wire --socket PATH (--tap NAME | --fd N) [--plain]\n", stderr);
+	fputs("usage: wire --socket PATH (--tap NAME | --fd N) [--plain] [--any-back-end]\n",
+		stderr);
 	return EXIT_FAILURE;
 }
 
@@ -289,6 +349,7 @@ static bool parse(struct wire *wire, int argc, char *argv[])
 		{"tap", required_argument, NULL, 't'},
 		{"fd", required_argument, NULL, 'f'},
 		{"plain", no_argument, NULL, 'p'},
+		{"any-back-end", no_argument, NULL, 'a'},
 		{0},
 	};
 	int option;
@@ -302,6 +363,8 @@ static bool parse(struct wire *wire, int argc, char *argv[])
 			wire->fd = atoi(optarg);
 		else if (option == 'p')
 			wire->plain = true;
+		else if (option == 'a')
+			wire->any = true;
 		else
 			return false;
 	}
