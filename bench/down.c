@@ -5,8 +5,6 @@
 
 #include "bench/ticks.h"
 
-/* Datagrams on their way at most; a TAP's queue has room for 500 or 1000. */
-#define WINDOW 256
 /* After so long without one, those on their way are lost. */
 #define LOST_NS 1000000000.0
 #define OPEN_NS 5000000000.0
@@ -63,11 +61,13 @@ int down_run(struct station *station, struct world *world, const struct rate_opt
 	uint64_t due = sink->frames; /* frames that the sink has when all have arrived */
 	uint64_t arrived = sink->frames;
 	struct sink start = *sink;
+	/* A TAP's queue has room for 500 or 1000, a socket's for fewer. */
+	int64_t window = station->sender.window;
 	bool counting = false;
 
 	while (now < end && !error) {
 		bool moved = false;
-		if ((int64_t)(due - sink->frames) <= WINDOW - WORLD_BURST) {
+		if ((int64_t)(due - sink->frames) <= window - WORLD_BURST) {
 			int sent = world_send(world);
 			error = sent < 0 && sent != -EAGAIN ? sent : 0;
 			moved = sent > 0;

@@ -26,6 +26,8 @@
 /* An announcement that did not arrive is sent again, until the path is there. */
 #define ANNOUNCE_NS 1000000u
 #define PATH_NS UINT64_C(10000000000)
+/* Between two looks meanwhile: this processor is for the back end's other threads, too. */
+#define LOOK_US 20
 /* Of a frame that loads the path while others are timed. */
 #define LOAD_BYTES 1514
 
@@ -72,6 +74,23 @@ static int announce_all(unsigned int count, uint64_t *ret_first_ns)
 		}
 		if (heard && !*ret_first_ns)
 			*ret_first_ns = ticks_clock_ns();
+		if (heard < count)
+			usleep(LOOK_US);
+	}
+	return 0;
+}
+
+/* Waits until the device has taken every frame. 0 or -ETIMEDOUT. */
+static int await_taken(unsigned int count)
+{
+	uint64_t start = ticks_clock_ns();
+
+	for (unsigned int i = 0; i < count; i++) {
+		while (sender_in_flight(&stations[i].sender)) {
+			if (ticks_clock_ns() - start > PATH_NS)
+				return -ETIMEDOUT;
+			usleep(LOOK_US);
+		}
 	}
 	return 0;
 }
@@ -119,15 +138,20 @@ static int run_rate(const struct generator_options *options, double ticks_per_ns
 	int error = rate_run(stations, options->stations, &how, &rate);
 	if (error)
 		return fail("cannot count what leaves", error);
+	/* Whoever counts them at the other side shall have seen all. */
+	if (options->unheard)
+		error = await_taken(options->stations);
+	if (error)
+		return fail("frames are left", error);
 	double us = (double)rate.ns / 1e3;
 	double arrived = options->count ? rate.out : (double)rate.received;
 	double bits = arrived * options->workload.frame_length * 8;
 	printf("\"sent_mpps\": %.4f, \"mpps\": %.4f, \"gbps\": %.3f, \"idle_percent\": %.1f, "
 	       "\"received\": %.0f, \"packets\": %" PRIu64 ", \"foreign\": %" PRIu64
-	       ", \"samples\": %" PRIu64 ", \"wrong\": %" PRIu64 "}\n",
+	       ", \"samples\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"frames\": %" PRIu64 "}\n",
 		(double)rate.sent / us, arrived / us, bits / us / 1e3, rate.idle * 100, arrived,
 		rate.packets, rate.foreign, rate.samples,
-		rate.wrong + rate.misordered + rate.broken);
+		rate.wrong + rate.misordered + rate.broken, rate.frames);
 	return 0;
 }
 
@@ -202,7 +226,11 @@ static int measure(const struct generator_options *options, double ticks_per_ns)
 {
 	uint64_t first_ns = ticks_clock_ns();
 	int error = 0;
-	if (options->device != GENERATOR_BARE_DROP)
+	for (unsigned int i = 0; i < options->stations && options->unheard; i++)
+		sender_post(&stations[i].sender, 1);
+	if (options->unheard)
+		error = await_taken(options->stations);
+	else if (options->device != GENERATOR_BARE_DROP)
 		error = announce_all(options->stations, &first_ns);
 	if (error)
 		return fail("no frame came through", error);
@@ -261,11 +289,12 @@ static int run(const struct generator_options *options, double ticks_per_ns)
 						    : run_bare(options, ticks_per_ns);
 }
 
-/* Station `index`, and where it sends to. With `load`, all but the first have work of their own. */
+/* Station `index`, and where it sends to. With `load`, all but the first (or the first pair) have
+ * work of their own. */
 static int make_station(const struct generator_options *options, unsigned int index)
 {
 	struct workload workload = options->workload;
-	if (options->load && index > 0) {
+	if (options->load && index >= (options->has_target ? 1 : 2)) {
 		workload.kind = WORKLOAD_UDP;
 		workload.layout = WORKLOAD_LINEAR;
 		workload.frame_length = LOAD_BYTES;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/world.h"
+
 static const char help[] =
 	"usage: chnet-generator [OPTION…] SOCKET SOCKET…\n"
 	"Drives the rings of vhost-user guests from one core and prints one line of JSON.\n"
@@ -27,18 +29,20 @@ static const char help[] =
 	"  --size BYTES                of a frame without FCS (default 64; tso 65214)\n"
 	"  --layout linear|apart|indirect   of descriptors (default linear; tso indirect)\n"
 	"  --flows N                   UDP or TCP port pairs in turn (default 1)\n"
-	"  --stream                    TCP sequence numbers count (one flow)\n"
+	"  --stream                    TCP sequence numbers count\n"
 	"  --queue-size N              entries of a ring (default 256)\n"
 	"  --rx-buffer BYTES           of a receive buffer (default 1536; large frames 4096)\n"
 	"  --batch N                   frames shown at a time, at least (default 32)\n"
-	"  --window N                  frames in flight of a sender, at most (default: the ring)\n"
+	"  --window N                  frames in flight of a sender, at most (default: the ring);\n"
+	"                              down: datagrams on their way\n"
 	"  --untouched                 send the same bytes again, without a new stamp\n"
 	"  --no-mergeable, --no-event-idx   features not to ask for\n"
 	"  --both                      both guests of a pair send\n"
+	"  --unheard                   all send, and nothing has to come (any number of guests)\n"
 	"  --active N                  only the first N of those that would send do\n"
 	"  --pace FRAMES               a second, all senders together (default: no limit)\n"
 	"  --interval US               from one round trip to the next (default 0)\n"
-	"  --load                      latency, --to: the other guests send UDP of 1500 bytes\n"
+	"  --load                      latency: the other guests send UDP of 1500 bytes\n"
 	"  --seconds S, --warm-up S    of counting (default 1), and before it (default 0.2)\n"
 	"  --warm-up-frames N          and before that many frames were sent (default 0)\n"
 	"  --cpu N, --device-cpu N     where to run (default 1), and the bare device (default 0)\n"
@@ -185,19 +189,20 @@ static int finish(
 		wrong = "--flows of complete TCP checksums must fit into half a ring";
 	else if (workload->kind == WORKLOAD_ICMP && workload->flows > 1)
 		wrong = "--kind icmp has one flow";
-	else if (options->has_target ? !workload_leaves(options->target.ip) : options->load)
-		wrong = "--to is an address beyond the guests' network, and --load needs it";
+	else if (options->has_target && !workload_leaves(options->target.ip))
+		wrong = "--to is an address beyond the guests' network";
 	else if (options->has_target && !options->count && options->mode == GENERATOR_RATE)
 		wrong = "--to needs --count";
 	else if (options->mode == GENERATOR_DOWN &&
-		 (!options->world || !options->has_target || workload->kind != WORKLOAD_UDP))
-		wrong = "--mode down needs --world and --to, and is UDP";
+		 (!options->world || !options->has_target || workload->kind != WORKLOAD_UDP ||
+			 (workload->window && workload->window < WORLD_BURST)))
+		wrong = "--mode down needs --world, --to and a --window of 32 or more, and is UDP";
 	else if ((options->device == GENERATOR_BARE_TAP) != (options->tap != NULL))
 		wrong = "--bare tap and --tap NAME go together";
 	else if (workload->stream &&
 		 (workload->kind == WORKLOAD_UDP || workload->kind == WORKLOAD_ICMP ||
-			 workload->flows > 1))
-		wrong = "--stream goes with one flow of TCP";
+			 size / 2 % workload->flows))
+		wrong = "--stream goes with TCP, and as many flows as divide half a ring";
 	if (!wrong)
 		return 0;
 	fprintf(stderr, "chnet-generator: %s\n", wrong);
@@ -207,7 +212,7 @@ static int finish(
 static int take_sockets(struct generator_options *options, int count, char *paths[])
 {
 	bool bare = options->device != GENERATOR_BACKEND;
-	bool odd = count % 2 && !options->has_target;
+	bool odd = count % 2 && !options->has_target && !options->unheard;
 	if (bare ? count > 0 : count < 1 || odd || count > STATIONS_MAX) {
 		fprintf(stderr,
 			"chnet-generator: give an even number of sockets (any with --to), at most "
@@ -257,12 +262,12 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 	enum {
 		NUMBERS = sizeof(numbers) / sizeof(numbers[0]),
 		CHOICES = 8,
-		FLAGS = 9
+		FLAGS = 10
 	};
 	static const char *const choices[CHOICES] = {
 		"mode", "kind", "layout", "bare", "to", "count", "tap", "world"};
 	int no_mergeable = 0, no_event_idx = 0, both = 0, untouched = 0, stream = 0, load = 0,
-	    hold = 0, gso = 0, show_help = 0;
+	    hold = 0, gso = 0, unheard = 0, show_help = 0;
 	struct option table[NUMBERS + CHOICES + FLAGS + 1] = {
 		{"no-mergeable", no_argument, &no_mergeable, 1},
 		{"no-event-idx", no_argument, &no_event_idx, 1},
@@ -272,6 +277,7 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 		{"load", no_argument, &load, 1},
 		{"hold", no_argument, &hold, 1},
 		{"gso", no_argument, &gso, 1},
+		{"unheard", no_argument, &unheard, 1},
 		{"help", no_argument, &show_help, 1},
 	};
 	for (int i = 0; i < CHOICES; i++)
@@ -298,7 +304,8 @@ int generator_options_parse(int argc, char *argv[], struct generator_options *re
 	options.workload.event_idx = !no_event_idx;
 	options.workload.untouched = untouched;
 	options.workload.stream = stream;
-	options.both = both || options.has_target;
+	options.unheard = unheard;
+	options.both = both || unheard || options.has_target;
 	options.load = load;
 	options.gso = gso;
 	if (options.mode == GENERATOR_DOWN)

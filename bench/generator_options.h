@@ -36,6 +36,7 @@ struct generator_options {
 	const char *world;	  /* file of its network namespace, for GENERATOR_DOWN */
 	bool gso;		  /* see struct world */
 	bool load;		  /* see struct latency_options */
+	bool unheard;		  /* do not wait until frames come through */
 	bool both;
 	unsigned int active; /* senders that send, the first ones; 0: all */
 	double seconds;

@@ -14,13 +14,15 @@
 struct load {
 	struct station *stations;
 	unsigned int count;
+	unsigned int every; /* so many of them are one sender: 2 when they work in pairs */
 };
 
 static void keep_loading(const struct load *load)
 {
 	for (unsigned int i = 0; i < load->count; i++) {
 		sink_poll(&load->stations[i].sink);
-		sender_post(&load->stations[i].sender, UINT32_MAX);
+		if (i % load->every == 0)
+			sender_post(&load->stations[i].sender, UINT32_MAX);
 	}
 }
 
@@ -56,7 +58,12 @@ int latency_run(struct latency *latency, struct station *stations, unsigned int 
 {
 	uint64_t give_up = (uint64_t)(GIVE_UP_NS * options->ticks_per_ns);
 	uint64_t interval = (uint64_t)((double)options->interval_ns * options->ticks_per_ns);
-	const struct load load = {stations + 1, options->load ? count - 1 : 0};
+	unsigned int measured = options->echo ? 1 : 2;
+	const struct load load = {
+		.stations = stations + measured,
+		.count = options->load ? count - measured : 0,
+		.every = measured,
+	};
 	struct station *other = &stations[options->echo ? 0 : 1];
 	uint64_t start = ticks_now();
 	uint64_t end = start + (uint64_t)((double)options->ns * options->ticks_per_ns);

@@ -23,7 +23,8 @@ struct latency_options {
 	uint64_t interval_ns; /* from the start of one to the start of the next; 0: back to back */
 	double ticks_per_ns;
 	bool echo; /* frames of the first station come back to itself */
-	bool load; /* with `echo`: the other stations send as fast as they can meanwhile */
+	bool load; /* the other stations (without `echo`: pairs) send as fast as they can meanwhile
+		    */
 };
 
 /* Makes round trips. 0 or -ENOMEM; latency_fini() is due either way. */

@@ -12,7 +12,9 @@
  * Packets are made outside of the measured time, 32 at a time, for sessions in random order, so
  * that caches see what a busy network shows them. Cycles are those of the time stamp counter.
  *
- *   nat_bench [SESSIONS ...]
+ *   nat_bench [--all] [SESSIONS ...]
+ *
+ * --all prints each run's figures instead, one line of the table each.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -314,14 +316,23 @@ static double median(const struct result results[RUNS], int column)
 	return values[RUNS / 2];
 }
 
-static void print(uint32_t sessions, const struct result results[RUNS])
+static void print(uint32_t sessions, const struct result *result)
 {
 	static const int precision[COLUMNS] = {1, 1, 2, 2, 1, 1, 0, 1};
 
 	printf("%9u", sessions);
 	for (int i = 0; i < COLUMNS; i++)
-		printf(" %9.*f", precision[i], median(results, i));
+		printf(" %9.*f", precision[i], result->values[i]);
 	printf("\n");
+}
+
+static void print_median(uint32_t sessions, const struct result results[RUNS])
+{
+	struct result result;
+
+	for (int i = 0; i < COLUMNS; i++)
+		result.values[i] = median(results, i);
+	print(sessions, &result);
 }
 
 static double bytes_a_session(void)
@@ -341,10 +352,13 @@ int main(int argc, char **argv)
 	static struct result results[SIZES_MAX][RUNS];
 	uint32_t sizes[SIZES_MAX] = {1000, 64000, 1000000};
 	int count = 3;
+	bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
 	double hz = tsc_hz();
 
 	for (int i = 0; i < BURST; i++)
 		packets[i] = &storage[i];
+	argv += all;
+	argc -= all;
 	if (argc > 1)
 		for (count = 0; count < argc - 1 && count < SIZES_MAX; count++)
 			sizes[count] = (uint32_t)strtoul(argv[count + 1], NULL, 10);
@@ -360,7 +374,11 @@ int main(int argc, char **argv)
 		"sweep", "expire", "longest", "adopt");
 	printf("%9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "cycles", "cycles", "Mpps", "M/s",
 		"cyc/step", "cyc/sess", "tick us", "ms");
-	for (int k = 0; k < count; k++)
-		print(sizes[k], results[k]);
+	for (int k = 0; k < count; k++) {
+		if (!all)
+			print_median(sizes[k], results[k]);
+		for (int i = 0; i < RUNS && all; i++)
+			print(sizes[k], &results[k][i]);
+	}
 	return 0;
 }

@@ -94,6 +94,7 @@ int rate_run(struct station *stations, unsigned int count, const struct rate_opt
 		rate.packets = to.packets - from.packets;
 	}
 	add(&rate, stations, count, 1);
+	rate.frames = sent(stations, count);
 	rate.ns = (uint64_t)((double)(now - count_from) / options->ticks_per_ns);
 	rate.idle = (double)idle / (double)(now - count_from);
 	*ret_rate = rate;

@@ -26,6 +26,7 @@ struct rate_options {
 struct rate {
 	uint64_t ns;	   /* that were counted */
 	uint64_t sent;	   /* frames shown to the device */
+	uint64_t frames;   /* the same from the start, also those that were not counted */
 	uint64_t received; /* frames that came */
 	double out;	   /* frames that left by the interface, as the workload has them */
 	uint64_t packets;  /* the same as the kernel counts them: joined ones are one */

@@ -216,7 +216,11 @@ uint16_t sender_post(struct sender *sender, uint32_t limit)
 			rewrite_ports(sender, slot);
 		if (sender->stream) {
 			workload_set_sequence(slot->ports, sender->stream_at, sender->complete);
-			sender->stream_at += sender->stream;
+			/* Flows take turns, and each slot is of one flow. */
+			if (++sender->next_flow == sender->flows) {
+				sender->next_flow = 0;
+				sender->stream_at += sender->stream;
+			}
 		}
 		if (!sender->untouched) {
 			struct workload_stamp stamp = {sender->sequence, ~sender->sequence};

@@ -33,9 +33,9 @@ struct sender {
 	bool ports_change;   /* there are more flows than slots */
 	bool complete;	     /* checksums are */
 	uint32_t stream;     /* bytes of TCP payload in a frame, when sequence numbers count them */
-	uint32_t stream_at;  /* sequence number of the next frame */
+	uint32_t stream_at;  /* sequence number of the next frame, the same in all flows */
 	uint32_t flows;	     /* see struct workload */
-	uint32_t next_flow;  /* of the next frame, when ports change */
+	uint32_t next_flow;  /* of the next frame, when ports change or sequence numbers count */
 	uint32_t sequence;   /* of the next stamp */
 	uint64_t frames;     /* shown to the device since the start */
 	uint64_t misordered; /* looks that found another frame come back than was due */

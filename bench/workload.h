@@ -37,7 +37,7 @@ struct workload {
 	uint16_t batch;	       /* frames shown to the device at a time, at least */
 	uint16_t window; /* frames in flight of each sender, at most; 0: what the ring holds */
 	bool untouched;	 /* frames are sent again as they are, not stamped anew */
-	bool stream;	 /* TCP: sequence numbers count the payload; of one flow only */
+	bool stream;	 /* TCP: sequence numbers count the payload of each flow */
 	bool mergeable;	 /* MRG_RXBUF */
 	bool event_idx;	 /* EVENT_IDX */
 };
