@@ -129,6 +129,9 @@ class Backend:
     def after(self, before, workload, answer):
         """Was measured: may add to the generator's answer, or object to it."""
 
+    def renew(self):
+        """Its guests have gone: it can have others."""
+
     def generator_command(self, command):
         """The generator's command, where it must run."""
         return command
@@ -235,6 +238,11 @@ class Chnet(Backend):
         self.ready_ns = time.monotonic_ns()
 
 
+class Chnet4(Chnet):
+    about = "the same with 4 guests"
+    guests = 4
+
+
 class Chnet8(Chnet):
     name = "chnet-8"
     about = "the same with 8 guests"
@@ -267,6 +275,9 @@ class Testpmd(Backend):
     about = "DPDK testpmd, --forward-mode=io between two net_vhost ports: two copies"
     polls = True
     end_signal = signal.SIGKILL
+    arguments = ("--forward-mode=io",)
+    # What it says when it is ready.
+    ready = b"Press enter to exit"
 
     @classmethod
     def check(cls, setup):
@@ -290,20 +301,38 @@ class Testpmd(Backend):
                    "--lcores", f"0@({processors}),1@{self.setup.backend_cpu}"]
         for device in self.devices():
             command += ["--vdev", device]
-        command += ["--", "--forward-mode=io", "--nb-cores=1", "--auto-start",
+        command += ["--", *self.arguments, "--nb-cores=1", "--auto-start",
                     "--no-lsc-interrupt", "--disable-link-check"] + MBUFS + self.setup.testpmd
         self.spawn(self.inside(*command), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.read_until(self.ready)
+        self.ready_ns = time.monotonic_ns()
+
+    def read_until(self, words):
+        """What it says until it says that."""
         deadline = time.monotonic() + START_SECONDS
         seen = b""
-        while b"Press enter to exit" not in seen:
+        while words not in seen:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
-                self.fail("did not become ready")
+                self.fail(f"did not say {words}")
             part = os.read(self.process.stdout.fileno(), 65536)
             if not part:
                 self.fail("ended")
             seen += part
-        self.ready_ns = time.monotonic_ns()
+        return seen
+
+
+class Testpmd4(Testpmd):
+    about = "the same with two pairs of ports"
+    guests = 4
+
+
+class Testpmd8(Testpmd):
+    """It cannot have 64: DPDK has room for 32 ports (RTE_MAX_ETHPORTS)."""
+
+    name = "testpmd-8"
+    about = "the same with 8 guests, a pair of ports for each two"
+    guests = 8
 
 
 class Bare(Backend):
@@ -329,6 +358,18 @@ class BareCopy(Bare):
     name = "limit-copy"
     about = "limit: a bare loop that copies from ring to ring and checks nothing"
     generator = ("--bare", "copy")
+
+
+class BareCopy8(BareCopy):
+    name = "limit-copy-8"
+    about = "the same with 8 guests: what so much memory costs"
+    generator = ("--bare", "copy", "--stations", "8")
+
+
+class BareCopy64(BareCopy):
+    name = "limit-copy-64"
+    about = "the same with 64 guests"
+    generator = ("--bare", "copy", "--stations", "64")
 
 
 class BareDrop(Bare):

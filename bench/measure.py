@@ -9,6 +9,11 @@ import sys
 import time
 
 import backends
+import processor
+import tcp
+
+# What connecting has left to do is over; and so long it is looked at what idle guests cost.
+SETTLE_SECONDS, IDLE_SECONDS = 0.2, 1
 
 
 def say(text):
@@ -21,8 +26,9 @@ def rotated(things, by):
 
 
 def generator_command(setup, backend, arguments):
-    command = [setup.generator, "--hold", "--cpu", setup.generator_cpu, "--device-cpu", setup.backend_cpu,
-               *arguments, *backend.generator, *backend.sockets()]
+    command = [setup.generator, "--hold", "--cpu", setup.generator_cpu,
+               "--device-cpu", setup.backend_cpu, *arguments, *backend.generator,
+               *backend.sockets()]
     return backend.generator_command([str(word) for word in command])
 
 
@@ -42,54 +48,31 @@ def realtime(setup):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
-def processor_ns():
-    """{processor: (busy, stolen) nanoseconds so far}, as proc(5) has them."""
-    tick = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-    found = {}
-    with open("/proc/stat", encoding="ascii") as file:
-        for line in file:
-            name, *values = line.split()
-            if name.startswith("cpu") and name != "cpu":
-                user, nice, system, _, _, irq, softirq, steal = map(int, values[:8])
-                found[int(name[3:])] = ((user + nice + system + irq + softirq) * tick,
-                                        steal * tick)
-    return found
-
-
 def generate(setup, backend, arguments):
-    """Runs the generator once and returns its answer, with the back end's processor time, and what
-    both processors did: `worker_cpu_percent` and `generator_cpu_percent` are busy, by whomever, and
-    `stolen_percent` is what the machine below took of both."""
+    """Runs the generator once and returns its answer, with what processor.Watch has seen."""
     command = generator_command(setup, backend, arguments)
-    pids = backend.pids()
-    processors, cpu, wall = processor_ns(), backends.cpu_ns(pids), time.monotonic_ns()
+    watch = processor.Watch(setup, backend)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True,
                           preexec_fn=lambda: realtime(setup)) as generator:
         line = generator.stdout.readline()
-        wall = time.monotonic_ns() - wall
-        cpu = backends.cpu_ns(pids) - cpu
-        after = processor_ns()
+        watched = watch.stop()
         _, errors = generator.communicate(timeout=60)
     if generator.returncode:
         raise RuntimeError(f"{backend.name}: {' '.join(command)}\n{errors}")
-    answer = json.loads(line)
-    if pids:
-        answer["backend_cpu_percent"] = cpu / wall * 100
-    for name, number in (("worker", setup.backend_cpu), ("generator", setup.generator_cpu)):
-        answer[f"{name}_cpu_percent"] = (after[number][0] - processors[number][0]) / wall * 100
-    answer["stolen_percent"] = sum(
-        after[number][1] - processors[number][1] for number in after) / wall * 100
-    return answer
+    return {**json.loads(line), **watched}
 
 
 def take_turn(setup, backend, workload):
     """One workload on one back end, whose turn it is."""
     backend.resume()
     before = backend.before()
-    answer = generate(setup, backend, [
-        "--seconds", setup.seconds, "--warm-up", min(0.2, setup.seconds), *workload.arguments,
-        *backend.needs.get(workload.frames, ())])
+    if workload.tool == "iperf3":
+        answer = tcp.measure(setup, backend, workload)
+    else:
+        answer = generate(setup, backend, [
+            "--seconds", setup.seconds, "--warm-up", min(0.1, setup.seconds), *workload.arguments,
+            *backend.needs.get(workload.frames, ())])
     backend.after(before, workload, answer)
     backend.pause()
     return answer
@@ -107,23 +90,23 @@ def running(setup, kind, serial):
         backend.stop()
 
 
-def fits(backend, workload):
+def fits(kind, workload):
     """Round trips need the frames' contents; and not everyone carries everything."""
-    if workload.frames in backend.lacks or workload.name in backend.lacks:
+    if workload.frames in kind.lacks or workload.name in kind.lacks:
         return False
-    return not (workload.round_trip and isinstance(backend, backends.BareDrop))
+    return not (workload.round_trip and issubclass(kind, backends.BareDrop))
 
 
 def compare(setup, scenario, kinds, repetition, answers):
     """One repetition of a scenario; adds to {workload: {back end: [answers]}}."""
+    wanted = [work for work in scenario.workloads if setup.wants(work)]
+    kinds = [kind for kind in kinds if any(fits(kind, work) for work in wanted)]
     with contextlib.ExitStack() as stack:
         alive = [stack.enter_context(running(setup, kind, f"{scenario.name}-{repetition}"))
                  for kind in rotated(kinds, repetition)]
-        for turn, workload in enumerate(scenario.workloads):
-            if not setup.wants(workload):
-                continue
+        for turn, workload in enumerate(wanted):
             for backend in rotated(alive, turn):
-                if fits(backend, workload):
+                if fits(type(backend), workload):
                     say(f"repetition {repetition + 1} of {setup.repetitions}: {workload.name}, "
                         f"{backend.name}")
                     answers.setdefault(workload.name, {}).setdefault(backend.name, []).append(
@@ -143,7 +126,7 @@ def idle_guests(setup, backend):
 
 
 def measure_rest(setup, kind, serial):
-    """Memory and processor time of a back end whose two guests do nothing, and at 100 kpps."""
+    """Memory and processor time of a back end whose guests do nothing, and at 100 kpps."""
     figures = {}
     with running(setup, kind, serial) as backend:
         backend.resume()
@@ -152,10 +135,12 @@ def measure_rest(setup, kind, serial):
             memory = [backends.memory_kib(pid) for pid in backend.pids()]
             figures["resident, MB"] = sum(rss for rss, _ in memory) * 1024 / 1e6
             figures["proportional, MB"] = sum(pss for _, pss in memory) * 1024 / 1e6
+            time.sleep(SETTLE_SECONDS)
             cpu, wall = backends.cpu_ns(backend.pids()), time.monotonic_ns()
-            time.sleep(setup.seconds * 4)
+            time.sleep(IDLE_SECONDS)
             figures["idle, % of a core"] = (
                 (backends.cpu_ns(backend.pids()) - cpu) / (time.monotonic_ns() - wall) * 100)
+        backend.renew()
         paced = generate(setup, backend, ["--pace", 100000, "--seconds", setup.seconds * 2])
         figures["at 100 kpps, % of a core"] = paced["backend_cpu_percent"]
     return figures

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import backends
+import relay
 
 
 class OpenVSwitch(backends.Backend):
@@ -21,7 +22,8 @@ class OpenVSwitch(backends.Backend):
     # and a generator that both never yield: no guest is connected within 10 s.
     realtime = False
     end_signal = signal.SIGKILL
-    lacks = {"tso": "userspace-tso-enable is off, as it is by default"}
+    lacks = {"tso": "userspace-tso-enable is off, as it is by default: see ovs-dpdk-tso"}
+    settings = ()  # more of other_config
 
     @classmethod
     def check(cls, setup):
@@ -70,6 +72,9 @@ class OpenVSwitch(backends.Backend):
                 self.fail("its database did not start")
             time.sleep(0.001)
 
+    def port_type(self, _path):
+        return ["type=dpdkvhostuser"]
+
     def start(self):
         with open(self.log, "wb"):
             pass
@@ -79,17 +84,18 @@ class OpenVSwitch(backends.Backend):
             "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
             f"other_config:pmd-cpu-mask={1 << self.setup.backend_cpu:#x}",
             # One pool of 262,144 buffers for all ports does not fit into the memory below.
-            "other_config:per-port-memory=true",
+            "other_config:per-port-memory=true", *self.settings,
             # Without --legacy-mem it would add --in-memory, which wants huge pages.
             "other_config:dpdk-extra=--no-huge --legacy-mem -m 1024 --no-pci --no-telemetry "
             "--no-shconf --iova-mode=va", wait=False)
-        self.spawn([self.path(self.setup, self.DAEMON), self.remote], env=self.environment,
-                   stdin=subprocess.DEVNULL)
+        # In a network of its own: it makes a TAP of a fixed name.
+        self.spawn(["unshare", "--net", self.path(self.setup, self.DAEMON), self.remote],
+                   env=self.environment, stdin=subprocess.DEVNULL)
         self.configure("add-br", "bench", "--", "set", "bridge", "bench", "datapath_type=netdev")
         for path in self.sockets():
             port = os.path.basename(path)
             self.configure("add-port", "bench", port, "--",
-                           "set", "Interface", port, "type=dpdkvhostuser")
+                           "set", "Interface", port, *self.port_type(path))
         deadline = time.monotonic() + backends.START_SECONDS
         while not all(os.path.exists(path) for path in self.sockets()):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -102,3 +108,30 @@ class OpenVSwitch(backends.Backend):
         if self.database and self.database.poll() is None:
             self.database.kill()
             self.database.wait()
+
+
+class FourGuests(OpenVSwitch):
+    about = "the same with 4 guests"
+    guests = 4
+
+
+class Tso(OpenVSwitch):
+    """It offers TSO only at ports where it is the one that connects (its log: "disabling host
+    segmentation offloading support")."""
+
+    name = "ovs-dpdk-tso"
+    about = "the same with userspace-tso-enable, dpdkvhostuserclient ports"
+    lacks = {"udp": "see ovs-dpdk"}
+    settings = ("other_config:userspace-tso-enable=true",)
+
+    def __init__(self, setup, directory):
+        super().__init__(setup, directory)
+        self.relays = [relay.Relay(path, f"{path}.back") for path in self.sockets()]
+
+    def port_type(self, path):
+        return ["type=dpdkvhostuserclient", f"options:vhost-server-path={path}.back"]
+
+    def stop(self):
+        super().stop()
+        for one in self.relays:
+            one.close()

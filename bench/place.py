@@ -55,6 +55,7 @@ class Place:
 
     def __init__(self, name):
         self.host, self.world = f"{name}-host", f"{name}-world"
+        self.guest = None
         for namespace in (self.host, self.world):
             run("ip", "netns", "add", namespace)
             run("ip", "-n", namespace, "link", "set", "lo", "up")
@@ -67,8 +68,24 @@ class Place:
         self.in_world("nft", _WORLD_RULES)
 
     def close(self):
-        for namespace in (self.host, self.world):
+        for namespace in filter(None, (self.host, self.world, self.guest)):
             run("ip", "netns", "delete", namespace)
+
+    def make_guest(self):
+        """A namespace that can be a guest, once: somebody makes its device."""
+        if self.guest:
+            return
+        self.guest = self.host.removesuffix("-host") + "-guest"
+        run("ip", "netns", "add", self.guest)
+        # No router solicitations and the like.
+        run(*self.inside(self.guest, ["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"]))
+
+    def configure_guest(self, device, mtu=1500):
+        # A TAP drops what its queue has no room for; a guest's driver would stop the queue.
+        run("ip", "-n", self.guest, "link", "set", device, "address", GUEST_MAC, "mtu", str(mtu),
+            "txqueuelen", "10000", "up")
+        run("ip", "-n", self.guest, "address", "replace", f"{GUEST}/24", "dev", device)
+        run("ip", "-n", self.guest, "route", "replace", "default", "via", GATEWAY)
 
     @staticmethod
     def inside(namespace, command):
@@ -84,6 +101,12 @@ class Place:
     def make_tap(self):
         """A TAP that whoever wants it opens."""
         run("ip", "-n", self.host, "tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
+
+    def make_cable(self, device):
+        """A veth pair to the guest in the place of a TAP: no device, and nobody who carries."""
+        self.make_guest()
+        run("ip", "link", "add", TAP, "netns", self.host, "type", "veth",
+            "peer", "name", device, "netns", self.guest)
 
     def masquerade(self):
         """The kernel forwards what comes from the TAP, and translates it."""

@@ -14,7 +14,7 @@ OURS, OTHERS, LIMITS = "#c8501e", "#5b7ea4", "#b9bec4"
 
 
 def _colour(name):
-    if name in ("chnet", "against"):
+    if name.startswith(("chnet", "against")):
         return OURS
     return LIMITS if name.startswith("limit") else OTHERS
 

@@ -60,14 +60,16 @@ def write_json(path, result):
 # ---- of answers: {workload: {back end: [answers]}}
 
 _KEPT = ("idle_percent", "backend_cpu_percent", "worker_cpu_percent", "generator_cpu_percent",
-         "stolen_percent", "wrong", "foreign", "lost")
+         "stolen_percent", "wire_cpu_percent", "client_cpu_percent", "server_cpu_percent",
+         "retransmits", "wrong", "foreign", "lost")
 
 
 def _figure(runs, field):
     figure = summary([one[field] for one in runs])
     for more in _KEPT:
-        if more in runs[0]:
-            figure[more] = summary([one[more] for one in runs])
+        values = [one[more] for one in runs if more in one]
+        if values:
+            figure[more] = summary(values)
     return figure
 
 
@@ -121,6 +123,33 @@ def show(scenario, kinds, results, stream):
     table(found, stream)
     print(file=stream)
     table(cpu_rows(kinds, results), stream)
+    load = load_rows(kinds, results)
+    if len(load) > 1:
+        print(file=stream)
+        table(load, stream)
+
+
+def _load(figure):
+    """What was busy on the other processor, in percent of it."""
+    if "idle_percent" in figure:
+        return f"generator {number(100 - figure['idle_percent']['median'])}"
+    parts = [f"{name} {number(figure[key]['median'])}" for name, key in (
+        ("client", "client_cpu_percent"), ("server", "server_cpu_percent"),
+        ("wire", "wire_cpu_percent")) if key in figure]
+    return ", ".join(parts) or "–"
+
+
+def load_rows(kinds, results):
+    """What loaded the other processor; one line for each workload that fills it."""
+    names = [kind.name for kind in kinds]
+    found = {}
+    for entry in results.values():
+        cells = [_load(entry["backends"][name]) if name in entry["backends"] else "–"
+                 for name in names]
+        if any(cell != "–" for cell in cells):
+            found.setdefault(entry["workload"], cells)
+    return [["the other processor, % of it", *names],
+            *([name, *cells] for name, cells in found.items())]
 
 
 def cpu_rows(kinds, results):
@@ -149,16 +178,25 @@ def faults(results):
     return found
 
 
+_LIMIT = "the generator was idle for less than a tenth of the time, and may have been the limit"
+_OTHERS = "others took its processor, so this is not its best"
+
+
 def warn(kinds, results, stream):
-    """What would make the figures doubtful."""
+    """What would make the figures doubtful; of each line of the tables who it is about."""
     polling = {kind.name for kind in kinds if kind.polls}
+    doubts = {_LIMIT: {}, _OTHERS: {}}
     for fault in faults(results):
         print(f"  {fault}", file=stream)
-    for name, entry in results.items():
+    for entry in results.values():
         for kind, figure in entry["backends"].items():
+            where = entry.get("workload", "")
             if kind != "limit-generator" and figure.get("idle_percent", {}).get("low", 100) < 10:
-                print(f"  {kind}, {name}: the generator was idle for less than a tenth of the "
-                      "time, and may have been the limit", file=stream)
+                doubts[_LIMIT].setdefault(where, {})[kind] = None
             if kind in polling and figure.get("backend_cpu_percent", {}).get("low", 100) < 80:
-                print(f"  {kind}, {name}: others took its processor, so this is not its best",
-                      file=stream)
+                doubts[_OTHERS].setdefault(where, {})[kind] = None
+    for why, about in doubts.items():
+        if about:
+            print(f"  {why}:", file=stream)
+        for where, names in about.items():
+            print(f"    {where}: {', '.join(names)}", file=stream)

@@ -11,18 +11,29 @@ repetitions' own ratios.
 """
 
 import argparse
-import dataclasses
 import os
 import signal
 import sys
 import time
 
+import aims
 import backends
 import measure
+import nat
 import plot
 import report
+import txonly
 import uplinks
 import workloads
+
+
+# Scenarios without back ends that take turns.
+ALONE = (txonly, nat)
+
+
+def every_scenario():
+    return [one.name for one in workloads.SCENARIOS] + [one.NAME for one in ALONE] + [
+        one.name for one in workloads.RESTS]
 
 
 def every_name(scenarios=workloads.SCENARIOS):
@@ -36,17 +47,17 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="throughput.sh", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="fewer workloads, shorter ones")
     parser.add_argument("--repetitions", type=int, metavar="N", help="(5; quick 3)")
-    parser.add_argument("--seconds", type=float, help="of each measurement (0.5; quick 0.3)")
+    parser.add_argument("--seconds", type=float, help="of each measurement (0.2; quick 0.1)")
     parser.add_argument("--scenario", action="append", metavar="NAME",
-                        choices=[scenario.name for scenario in workloads.SCENARIOS] + ["rest"],
-                        help="only these: rest, "
-                             + ", ".join(s.name for s in workloads.SCENARIOS))
+                        choices=every_scenario(),
+                        help="only these: " + ", ".join(every_scenario()))
     parser.add_argument("--only", action="append", metavar="BACKEND", choices=kinds,
                         help="compare only these: " + ", ".join(kinds))
     parser.add_argument("--workload", action="append", metavar="NAME", choices=works,
                         help="measure only these: " + "; ".join(works))
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH",
-                        help="a program that is no package: vhost_user_net (Cloud Hypervisor's)")
+                        help="a program that is no package: vhost_user_net (Cloud Hypervisor's), "
+                             "or passt")
     parser.add_argument("--backend-cpu", type=int, default=0, metavar="N")
     parser.add_argument("--generator-cpu", type=int, default=1, metavar="N")
     parser.add_argument("--no-realtime", dest="realtime", action="store_false",
@@ -62,17 +73,19 @@ def parse_arguments():
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", required=True, help=argparse.SUPPRESS)
     setup = parser.parse_args()
-    setup.seconds = setup.seconds or (0.3 if setup.quick else 0.5)
+    setup.seconds = setup.seconds or (0.1 if setup.quick else 0.2)
     setup.repetitions = setup.repetitions or (3 if setup.quick else 5)
     setup.chnet = setup.chnet or os.path.join(setup.build, "backend", "chnet-vhost")
     setup.generator = os.path.join(setup.build, "bench", "chnet-generator")
+    setup.wire = os.path.join(setup.build, "tests", "conformance", "wire")
     setup.open_vswitch = os.path.join(os.path.dirname(setup.build), "cache", "open-vswitch")
     setup.peers = dict(peer.split("=", 1) for peer in setup.peer if "=" in peer)
     if len(setup.peers) != len(setup.peer):
         parser.error("--peer is NAME=PATH")
+    known = (uplinks.VhostUserNet.name, uplinks.Passt.name)
     for name in setup.peers:
-        if name != uplinks.VhostUserNet.name:
-            parser.error(f"no peer {name} is known: {uplinks.VhostUserNet.name} is")
+        if name not in known:
+            parser.error(f"no peer {name} is known: {' and '.join(known)} are")
     setup.wants = lambda work: (work.name in setup.workload if setup.workload
                                 else work.quick or not setup.quick)
     return setup
@@ -91,20 +104,6 @@ def usable(setup, scenario):
             if kind.name != "against" or setup.against:
                 print(f"  without {kind.name}: {why}")
     return kinds
-
-
-def collect_rest(setup, figures):
-    """One repetition of what is measured when nothing is to be done: {back end: [figures]}."""
-    first = workloads.SCENARIOS[0]
-    for kind in usable(setup, dataclasses.replace(first, kinds=(*first.kinds, backends.Chnet64))):
-        if issubclass(kind, backends.Bare):
-            continue
-        for repetition in range(1 if setup.quick else setup.repetitions):
-            measure.say(f"repetition {repetition + 1} of {setup.repetitions}: {kind.name} at rest")
-            rest = measure.measure_rest(setup, kind, f"rest-{repetition}")
-            if kind is backends.Chnet:
-                rest["start to first frame, ms"] = measure.measure_start(setup, repetition)
-            figures.setdefault(kind.name, []).append(rest)
 
 
 def run_scenario(setup, scenario):
@@ -133,16 +132,51 @@ def run_scenario(setup, scenario):
             "results": results}
 
 
-def run_rest(setup):
-    if (setup.scenario and "rest" not in setup.scenario) or setup.workload:
-        return None
-    print("\nwith two guests that do nothing, and at 100,000 frames a second")
+def run_rest(setup, rest):
+    """The same of what is measured when nothing is to be done."""
+    print(f"\n{rest.about}")
     figures = {}
-    collect_rest(setup, figures)
+    kinds = usable(setup, rest)
+    repetitions = 1 if setup.quick else setup.repetitions
+    for repetition in range(repetitions):
+        for kind in measure.rotated(kinds, repetition) if kinds else ():
+            measure.say(f"repetition {repetition + 1} of {repetitions}: {kind.name} at rest")
+            found = measure.measure_rest(setup, kind, f"{rest.name}-{repetition}")
+            if kind is backends.Chnet:
+                found["start to first frame, ms"] = measure.measure_start(setup, repetition)
+            figures.setdefault(kind.name, []).append(found)
     measure.say("")
-    results = report.summarise_rest(figures)
-    report.table(report.rows(list(figures), results), sys.stdout)
-    return {"about": "at rest", "backends": {name: "" for name in figures}, "results": results}
+    names = [kind.name for kind in kinds if kind.name in figures]
+    results = report.summarise_rest({name: figures[name] for name in names})
+    report.table(report.rows(names, results), sys.stdout)
+    return {"about": rest.about, "backends": {kind.name: kind.about for kind in kinds},
+            "results": results}
+
+
+def run_alone(setup, module):
+    """What has a way of its own: the NAT, the generator."""
+    try:
+        done = module.run(setup)
+    except backends.Unusable as why:
+        print(f"\n  without {module.NAME}: {why}")
+        return None
+    print(f"\n{done['about']}")
+    report.table(report.rows(list(done["backends"]), done["results"]), sys.stdout)
+    return done
+
+
+def run_all(setup):
+    """{name: what goes into the JSON file}"""
+    done = {scenario.name: run_scenario(setup, scenario) for scenario in workloads.SCENARIOS}
+    if not setup.workload:
+        wanted = setup.scenario or every_scenario()
+        for module in ALONE:
+            if module.NAME in wanted:
+                done[module.NAME] = run_alone(setup, module)
+        for rest in workloads.RESTS:
+            if rest.name in wanted:
+                done[rest.name] = run_rest(setup, rest)
+    return {name: result for name, result in done.items() if result}
 
 
 def main():
@@ -152,22 +186,22 @@ def main():
     print(f"  back ends: worker alone on processor {setup.backend_cpu}"
           f"{', SCHED_FIFO' if setup.realtime else ''}; generator on {setup.generator_cpu}: "
           "rings of 256, polling")
-    done = {}
-    for scenario in workloads.SCENARIOS:
-        done[scenario.name] = run_scenario(setup, scenario)
-    done["rest"] = run_rest(setup)
-    done = {name: result for name, result in done.items() if result}
+    began = time.monotonic()
+    done = run_all(setup)
+    aims.show(done, sys.stdout)
     path = setup.output or os.path.join(os.path.dirname(os.path.abspath(__file__)), "results",
                                         time.strftime("%Y%m%d-%H%M%S.json"))
     report.write_json(path, {
         "processor": report.processor(), "processors": os.cpu_count(),
         "kernel": os.uname().release, "realtime": setup.realtime,
-        "repetitions": setup.repetitions, "seconds": setup.seconds, "scenarios": done})
+        "repetitions": setup.repetitions, "seconds": setup.seconds,
+        "minutes": (time.monotonic() - began) / 60, "scenarios": done})
     picture = os.path.splitext(path)[0] + ".svg"
     with open(picture, "w", encoding="utf-8") as file:
         file.write(plot.svg(done, f"{report.processor()}, {setup.repetitions} repetitions of "
                                   f"{setup.seconds:g} s: median, lowest and highest"))
-    print(f"\n  written to {path} and {os.path.basename(picture)}")
+    print(f"\n  {(time.monotonic() - began) / 60:.1f} minutes; written to {path} and "
+          f"{os.path.basename(picture)}")
     if setup.check:
         faults = [fault for result in done.values() for fault in report.faults(result["results"])]
         sys.exit("\n".join(faults) if faults else 0)

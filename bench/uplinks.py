@@ -6,6 +6,8 @@ leave it to the kernel, by a masquerade rule of nftables.
 """
 
 import os
+import re
+import shutil
 import subprocess
 import time
 
@@ -26,6 +28,9 @@ class Uplink(backends.Backend):
         self.place = place.Place(os.path.basename(directory))
 
     guests = 1
+    # Of a namespace as the guest (tcp.py): does it have a device without a socket? Its MTU.
+    own_device = False
+    guest_mtu = 1500
 
     def inside(self, *command):
         return self.place.inside(self.place.host, [str(word) for word in command])
@@ -37,6 +42,16 @@ class Uplink(backends.Backend):
 
     def generator_command(self, command):
         return self.inside(*command)
+
+    def await_socket(self, path):
+        """Ready. Without connecting: one of them takes one connection in its life."""
+        deadline = time.monotonic() + backends.START_SECONDS
+        while not any(line.endswith(path) for line in
+                      self.place.in_host("cat", "/proc/net/unix").splitlines()):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.fail("did not become ready")
+            time.sleep(0.001)
+        self.ready_ns = time.monotonic_ns()
 
     def before(self):
         return self.place.arrived(), self.place.left()
@@ -133,24 +148,75 @@ class VhostUserNet(Uplink):
                                f"ip={place.GATEWAY},mask=255.255.255.0,socket={path},"
                                f"num_queues=2,queue_size=256,tap={place.TAP}"),
                    stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + backends.START_SECONDS
-        while not self.listens(path):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.fail("did not become ready")
-            time.sleep(0.001)
-        self.ready_ns = time.monotonic_ns()
+        self.await_socket(path)
         self.place.masquerade()
-
-    def listens(self, path):
-        """Without connecting: it takes one connection in its life."""
-        sockets = self.place.in_host("cat", "/proc/net/unix").splitlines()
-        return any(line.endswith(path) for line in sockets)
 
     def after(self, before, workload, answer):
         super().after(before, workload, answer)
+        self.renew()
+
+    def renew(self):
         self.process.wait(backends.START_SECONDS)
         self.start()
         self.pin()
+
+
+class Passt(Uplink):
+    """It ends the guest's connections and datagrams itself and makes its own, as any program does:
+    there is neither a TAP nor a NAT."""
+
+    name = "passt"
+    about = "passt --vhost-user: no TAP, no NAT, sockets of the host for those of the guest"
+    # By way of a program interpreter that is named on the command line, the last.
+    workers = re.compile("^passt|^pasta|^ld-linux")
+    lacks = {"tcp": "its frames are no connection", "tso": "its frames are no connection",
+             "plain": "it has no offloads in any case"}
+    # More do not fit into the receive buffer of its socket.
+    needs = {"down": ("--window", "64")}
+    # It offers no TSO, but frames as large as this.
+    guest_mtu = 65520
+    MAC = "52:54:00:00:00:01"
+
+    @classmethod
+    def check(cls, setup):
+        path = setup.peers.get(cls.name) or shutil.which("passt")
+        if not path:
+            raise backends.Unusable("give --peer passt=PATH, or install one that has --vhost-user")
+        told = subprocess.run([path, "--help"], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, check=False)
+        if "--vhost-user" not in told.stdout + told.stderr:
+            raise backends.Unusable(f"{path} has no --vhost-user (that of Debian 13 has)")
+
+    @property
+    def generator(self):
+        return ["--to", f"{self.MAC},{place.WORLD_ADDRESS}", "--count", place.OUT,
+                "--world", f"/run/netns/{self.place.world}", "--no-event-idx"]
+
+    def start(self):
+        path = self.sockets()[0]
+        # It sends pings by sockets that need this.
+        self.place.in_host("sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
+        self.spawn(self.inside(
+            self.setup.peers.get(self.name) or "passt", "--vhost-user", "--foreground", "--quiet",
+            "--socket", path, "--ipv4-only", "--interface", place.OUT, "--address", place.GUEST,
+            "--netmask", "24", "--gateway", place.GATEWAY, "--mac-addr", self.MAC, "--dns", "none",
+            "--outbound-if4", place.OUT, "--no-map-gw", "--tcp-ports", "none",
+            "--udp-ports", "none", "--runas", "0"), stdin=subprocess.DEVNULL)
+        self.await_socket(path)
+
+
+class Cable(Uplink, backends.Bare):
+    name = "limit-veth"
+    about = "limit: the guest is a namespace on a veth pair, without a device; nftables"
+    own_device = True
+
+    def start(self):
+        super().start()
+        self.place.make_cable("eth0")
+        self.place.masquerade()
+
+    def stop(self):
+        self.place.close()
 
 
 class BareTap(Uplink, backends.Bare):
