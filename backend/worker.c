@@ -73,7 +73,7 @@ static void activate(struct worker *worker, uint16_t index)
 static bool retire(struct worker *worker, uint16_t slot)
 {
 	struct worker_port *port = &worker->ports[worker->active[slot]];
-	if (worker->now_ns - port->last_rx_ns < WORKER_IDLE_NS)
+	if (worker->now_ns - port->last_rx_ns < worker->patience.ns)
 		return false;
 	/* The TAP is watched edge-triggered: it must have been found empty. */
 	if (port->port->index == PORT_UPLINK && !worker->tap_empty)
@@ -105,12 +105,12 @@ static bool inhale_uplink(struct worker *worker, struct worker_port *uplink)
 	if (worker->now_ns < worker->next_tap_ns)
 		return false;
 	uint16_t count = uplink->port->ops->rx_burst(uplink->port, packets, PORT_BURST);
-	if (!count) {
+	/* It reads as many as it may, or until there are none, unless it has no slot left. */
+	worker->tap_empty = count < TAP_BURST && worker->slots->free_count;
+	if (worker->tap_empty)
 		worker->next_tap_ns = worker->now_ns + WORKER_TAP_POLL_NS;
-		worker->tap_empty = true;
+	if (!count)
 		return false;
-	}
-	worker->tap_empty = false;
 	uplink->last_rx_ns = worker->now_ns;
 	forward_from_uplink(worker, packets, count);
 	uplink->port->ops->rx_done(uplink->port);
@@ -145,6 +145,8 @@ static void inhale(struct worker *worker)
 			slot++;
 	}
 	worker->stats->worker.breaths += moved;
+	if (moved)
+		worker->moved_ns = worker->now_ns;
 }
 
 /* Guests whose memory went away under us: their rings stand still. */
@@ -218,7 +220,16 @@ static void poll_events(struct worker *worker, int timeout_ms)
 	worker->now_ns = worker_clock_ns();
 	for (int i = 0; i < count; i++)
 		handle_event(worker, &events[i]);
-	worker->next_epoll_ns = worker->now_ns + WORKER_EPOLL_NS;
+	worker->asked_ns = worker->now_ns;
+}
+
+/* Is it time to look for other ports than the active ones? */
+static bool should_ask(const struct worker *worker)
+{
+	uint64_t since_ns = worker->now_ns - worker->asked_ns;
+	return since_ns >= WORKER_EPOLL_NS ||
+	       (since_ns >= WORKER_EPOLL_QUIET_NS &&
+		       worker->now_ns - worker->moved_ns >= WORKER_EPOLL_QUIET_NS);
 }
 
 /* How long nothing will happen by itself, in milliseconds; -1: for ever. */
@@ -266,6 +277,7 @@ void worker_begin(struct worker *worker, uint64_t now_ns)
 	worker->now_ns = now_ns;
 	worker->next_tick_ns = now_ns + WORKER_TICK_NS;
 	worker->settle_ns = UINT64_MAX;
+	patience_begin(&worker->patience, now_ns);
 	for (uint16_t i = 0; i < PORT_MAX; i++)
 		activate(worker, i);
 	look_at_way_out(worker);
@@ -273,6 +285,7 @@ void worker_begin(struct worker *worker, uint64_t now_ns)
 
 void worker_breathe(struct worker *worker, uint64_t now_ns)
 {
+	patience_breath(&worker->patience, now_ns, worker->moved_ns == worker->patience.breath_ns);
 	worker->now_ns = now_ns;
 	if (worker->held_count)
 		retry_held(worker);
@@ -294,7 +307,7 @@ void *worker_main(void *argument)
 		worker_breathe(worker, worker_clock_ns());
 		if (!worker->active_count)
 			sleep_until_event(worker);
-		else if (worker->now_ns >= worker->next_epoll_ns)
+		else if (should_ask(worker))
 			poll_events(worker, 0);
 		if (__builtin_expect(
 			    __atomic_load_n(&worker->call.run, __ATOMIC_RELAXED) != NULL, false))

@@ -10,9 +10,11 @@
  *
  * Who is polled
  *   A port is `active` from the moment that it is notified (or resumed, or anything was read from
- *   it) until nothing came for WORKER_IDLE_NS. It is then armed: asked to notify, looked at once
- *   more, and left alone. So an idle guest costs nothing, however many there are.
- *   While some port is active, epoll is asked once in WORKER_EPOLL_NS without waiting.
+ *   it) until nothing came for a while (patience.h). It is then armed: asked to notify, looked at
+ *   once more, and left alone. So an idle guest costs nothing, however many there are.
+ *   While some port is active, epoll is asked without waiting: once in WORKER_EPOLL_NS, and as soon
+ *   as nothing came from the active ones for WORKER_EPOLL_QUIET_NS, since the next frame, often the
+ *   answer, may come from another.
  *   When none is, the worker goes offline and sleeps in epoll until a kick, a frame at the
  *   TAP, a wake-up, or the next tick.
  */
@@ -28,6 +30,7 @@
 #include "backend/network.h"
 #include "backend/outbox.h"
 #include "backend/path_error.h"
+#include "backend/patience.h"
 #include "backend/port.h"
 #include "backend/quiesce.h"
 #include "backend/slots.h"
@@ -39,10 +42,9 @@
 #include "guest/services/dhcp_packet.h"
 #include "nat/nat.h"
 
-/* How long a port is polled after its last frame. */
-#define WORKER_IDLE_NS 50000
-/* How often a busy worker asks epoll for other ports. */
+/* How often a worker asks epoll for other ports, and how often while active ones are silent. */
 #define WORKER_EPOLL_NS 20000
+#define WORKER_EPOLL_QUIET_NS 2000
 /* How often an empty TAP is read while it is active; a read costs a system call. */
 #define WORKER_TAP_POLL_NS 4000
 /* Time between two ticks (expiry), while there is anything that can expire. */
@@ -90,11 +92,13 @@ struct worker {
 
 	uint64_t now_ns; /* CLOCK_MONOTONIC at the beginning of this breath */
 	uint64_t next_tick_ns;
-	uint64_t next_epoll_ns;
+	uint64_t moved_ns;    /* when a breath that moved a frame began last */
+	uint64_t asked_ns;    /* when epoll was asked last */
 	uint64_t next_tap_ns; /* when the TAP is read again after it was empty */
 	uint64_t settle_ns;   /* when frames that wait for the uplink are due; UINT64_MAX: none */
-	bool tap_empty;	      /* the last read found nothing, and epoll has not spoken since */
-	atomic_bool stop;     /* set by another thread, which then wakes the worker */
+	struct patience patience;
+	bool tap_empty;	  /* the last read found nothing, and epoll has not spoken since */
+	atomic_bool stop; /* set by another thread, which then wakes the worker */
 
 	struct packet packets[PORT_BURST]; /* the burst of the guest at hand */
 	struct packet *burst[PORT_BURST];  /* points to them, for life */

@@ -20,8 +20,10 @@
 #define QUEUE_SIZE 256
 /* Room of the socket pair, bytes: what one breath writes at most. */
 #define SOCKET_BYTES (8 << 20)
-/* Between two breaths: the TAP is read in each, and no guest is sent to sleep. */
+/* Between two breaths: the TAP is read in each. */
 #define BREATH_NS WORKER_TAP_POLL_NS
+/* After which no frame waits for more of its flow. */
+#define FLOW_NS (COALESCE_GAP_NS + 1)
 #define START_NS 1000000000
 
 #define BIT(n) (1ULL << (n))
@@ -221,14 +223,25 @@ static void swap(uint8_t *a, uint8_t *b, size_t length)
 	memcpy(b, kept, length);
 }
 
+/* `ns` pass, and a breath is taken. Whoever takes part is not sent to sleep in between. */
+static void breathe(struct breath *breath, uint64_t ns)
+{
+	struct worker *worker = breath->worker;
+	breath->now_ns += ns;
+	for (unsigned int i = 0; i < breath->what->guests; i++)
+		worker->ports[i].last_rx_ns = breath->now_ns;
+	if (breath->what->way == BREATH_IN)
+		worker->ports[PORT_UPLINK].last_rx_ns = breath->now_ns;
+	worker_breathe(worker, breath->now_ns);
+}
+
 /* Turns the first guest's own frame, as it came out of the NAT, into the world's answer: both ends
  * change places, and the checksums stay what they are. */
 static int learn_answer(struct breath *breath)
 {
 	sender_post(&breath->stations[0].sender, 1);
 	breath_take(breath);
-	worker_breathe(breath->worker, breath->now_ns += WORKER_IDLE_NS / 2);
-	breath_empty(breath);
+	breath_finish(breath);
 	if (!breath->answer)
 		return -ENODATA;
 	uint8_t *ethernet = breath->answer + sizeof(struct virtio_net_hdr_v1);
@@ -293,8 +306,7 @@ void breath_free(struct breath *breath)
 
 void breath_begin(struct breath *breath)
 {
-	worker_breathe(breath->worker, breath->now_ns += WORKER_IDLE_NS / 2);
-	breath_empty(breath);
+	breath_finish(breath);
 	breath->to_world = breath->delivered = 0;
 	breath->stats.ports[PORT_UPLINK] = (struct port_stats){0};
 	for (unsigned int i = 0; i < 2; i++)
@@ -317,10 +329,13 @@ unsigned int breath_load(struct breath *breath)
 
 void breath_take(struct breath *breath)
 {
-	/* Nobody is sent to sleep in the middle of a case. */
-	for (unsigned int i = 0; i < breath->what->guests; i++)
-		breath->worker->ports[i].last_rx_ns = breath->now_ns;
-	worker_breathe(breath->worker, breath->now_ns += BREATH_NS);
+	breathe(breath, BREATH_NS);
+}
+
+void breath_finish(struct breath *breath)
+{
+	breathe(breath, FLOW_NS);
+	breath_empty(breath);
 }
 
 void breath_empty(struct breath *breath)

@@ -76,6 +76,8 @@ unsigned int breath_load(struct breath *breath);
 void breath_take(struct breath *breath);
 /* Takes what came out of it, so that there is room for the next. */
 void breath_empty(struct breath *breath);
+/* Lets go and takes what waited for more of its flow. */
+void breath_finish(struct breath *breath);
 
 /* Did the `frames` frames since breath_begin() arrive as they should, and nothing else? 0, or
  * -EBADMSG. */

@@ -69,8 +69,7 @@ static int warm_up(struct breath *breath)
 /* Everything that waits for more of its flow is written, and nothing was lost. */
 static int finish(struct breath *breath, uint64_t frames)
 {
-	worker_breathe(breath->worker, breath->now_ns += WORKER_IDLE_NS);
-	breath_empty(breath);
+	breath_finish(breath);
 	return breath_check(breath, frames);
 }
 
