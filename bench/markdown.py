@@ -37,6 +37,9 @@ def scenario(done):
              table(report.rows(there, results))]
     if others:
         parts.append(table(ratio_rows(others, results)))
+    if all("workload" in entry for entry in results.values()):
+        parts += [table(rows) for rows in (report.cpu_rows(there, results),
+                                           report.load_rows(there, results)) if len(rows) > 1]
     return parts
 
 

@@ -122,8 +122,9 @@ def show(scenario, kinds, results, stream):
     print(file=stream)
     table(found, stream)
     print(file=stream)
-    table(cpu_rows(kinds, results), stream)
-    load = load_rows(kinds, results)
+    names = [kind.name for kind in kinds]
+    table(cpu_rows(names, results), stream)
+    load = load_rows(names, results)
     if len(load) > 1:
         print(file=stream)
         table(load, stream)
@@ -139,9 +140,8 @@ def _load(figure):
     return ", ".join(parts) or "–"
 
 
-def load_rows(kinds, results):
+def load_rows(names, results):
     """What loaded the other processor; one line for each workload that fills it."""
-    names = [kind.name for kind in kinds]
     found = {}
     for entry in results.values():
         cells = [_load(entry["backends"][name]) if name in entry["backends"] else "–"
@@ -152,10 +152,10 @@ def load_rows(kinds, results):
             *([name, *cells] for name, cells in found.items())]
 
 
-def cpu_rows(kinds, results):
+def cpu_rows(names, results):
     """What the back ends' own threads took; one line for each workload."""
-    there = [kind.name for kind in kinds if any(
-        "backend_cpu_percent" in entry["backends"].get(kind.name, {}) for entry in results.values())]
+    there = [name for name in names if any(
+        "backend_cpu_percent" in entry["backends"].get(name, {}) for entry in results.values())]
     found = {}
     for entry in results.values():
         cells = [entry["backends"].get(kind, {}).get("backend_cpu_percent") for kind in there]
