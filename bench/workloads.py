@@ -72,6 +72,7 @@ SCENARIOS = (
          _rate("64 B both ways", "--size", "64", "--both", quick=False),
          _rate("1500 B both ways", "--size", "1500", "--both", quick=False),
          _round_trip("round trip, busy"),
+         _round_trip("round trip, one in 100 us", "--interval", "100", quick=False),
          _round_trip("round trip, one a ms", "--interval", "1000"))),
     Scenario(
         "world", "guest to world, through NAT and TAP",
@@ -91,6 +92,7 @@ SCENARIOS = (
          _down("down, UDP 1472 B of payload", *MTU),
          _down("down, UDP 1472 B, sent as GSO", *MTU, "--gso", quick=False),
          _round_trip("ping, busy", frames="icmp"),
+         _round_trip("ping, one in 100 us", "--interval", "100", quick=False, frames="icmp"),
          _round_trip("ping, one a ms", "--interval", "1000", frames="icmp"))),
     Scenario(
         "tcp", "TCP between two kernels: a namespace as the guest, iperf3 there and in the world",
