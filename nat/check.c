@@ -41,8 +41,12 @@ static void tally_fini(struct tally *tally)
 	free(tally->overflow);
 }
 
-static const char *check_key(
-	const struct nat *nat, struct tally *tally, uint32_t record, enum flow_direction direction)
+/*
+ * The entries of a session's two keys are alike when their tags are. `ret_entry` becomes the one
+ * that was found; `other` is that of the key before, which is passed over.
+ */
+static const char *check_key(const struct nat *nat, struct tally *tally, uint32_t record,
+	enum flow_direction direction, const uint8_t *other, const uint8_t **ret_entry)
 {
 	const struct session_table *table = &nat->sessions;
 	struct flow_key key = session_key(&table->records[record], direction);
@@ -54,9 +58,16 @@ static const char *check_key(
 		const struct session_bucket *bucket = &table->buckets[i & table->mask];
 		uint32_t match = session_bucket_match(bucket, session_tag(hash));
 
-		for (; match != 0; match &= match - 1)
-			if (bucket->records[__builtin_ctz(match)] == record)
+		for (; match != 0; match &= match - 1) {
+			int entry = __builtin_ctz(match);
+
+			if (bucket->records[entry] == record && &bucket->tags[entry] != other) {
+				*ret_entry = &bucket->tags[entry];
 				return NULL;
+			}
+		}
+		if (bucket->overflow == 0)
+			return "a session has no entry of its own in the index";
 		tally->overflow[i & table->mask]++;
 	}
 }
@@ -66,6 +77,7 @@ static const char *check_session(const struct nat *nat, struct tally *tally, uin
 	const struct session *s = &nat->sessions.records[record];
 	const struct mapping *m;
 	struct session derived = *s;
+	const uint8_t *entry = NULL;
 	const char *error;
 
 	if (s->mapping >= *nat->mappings.high ||
@@ -96,8 +108,8 @@ static const char *check_session(const struct nat *nat, struct tally *tally, uin
 			return "a session's permission is another's";
 		tally->permissions[s->permission]++;
 	}
-	error = check_key(nat, tally, record, FLOW_OUT);
-	return error != NULL ? error : check_key(nat, tally, record, FLOW_IN);
+	error = check_key(nat, tally, record, FLOW_OUT, NULL, &entry);
+	return error != NULL ? error : check_key(nat, tally, record, FLOW_IN, entry, &entry);
 }
 
 static const char *check_sessions(const struct nat *nat, struct tally *tally)

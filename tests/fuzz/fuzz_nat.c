@@ -68,11 +68,20 @@ static void start(void)
 	CHECK(nat_new(&config, memory, memory_size, now_ns, NULL, &nat) == 0);
 }
 
+static void check_tables(void)
+{
+	const char *error = nat_check(nat);
+
+	if (error)
+		fprintf(stderr, "fuzz_nat: %s\n", error);
+	CHECK(error == NULL);
+}
+
 /* Behind a process that went: what is there is adopted. */
 static void start_again(void)
 {
 	start();
-	CHECK(nat_check(nat) == NULL);
+	check_tables();
 }
 
 static void configure(uint8_t choice)
@@ -331,7 +340,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += step.length;
 		size -= step.length;
 	}
-	CHECK(nat_check(nat) == NULL);
+	check_tables();
 	nat_free(nat);
 	nat = NULL;
 	return 0;

@@ -156,6 +156,61 @@ static void a_restart_with_ports_no_longer_shared(void **state)
 	fixture_fini(&f);
 }
 
+#define SMALL 64
+#define SMALL_BUCKETS 16
+
+/* The flows of nat_check_tells_keys_apart(). */
+static struct flow_key small_key(uint32_t i, enum flow_direction direction)
+{
+	uint32_t local_be = direction == FLOW_OUT ? ip(GUEST) : ip(OUTSIDE);
+
+	return flow_key(local_be, htons((uint16_t)(2000 + i)), ip(REMOTE), htons(9), IPPROTO_UDP);
+}
+
+/* Whether one of them has both entries in one full bucket, under the same tag. */
+static bool has_twins(const uint64_t seed[2])
+{
+	uint32_t count[SMALL_BUCKETS] = {0};
+	uint64_t hash[SMALL][FLOW_DIRECTION_COUNT];
+
+	for (uint32_t i = 0; i < SMALL; i++)
+		for (int direction = 0; direction < FLOW_DIRECTION_COUNT; direction++) {
+			struct flow_key key = small_key(i, (enum flow_direction)direction);
+			hash[i][direction] = flow_hash(&key, seed);
+			count[hash[i][direction] % SMALL_BUCKETS]++;
+		}
+	for (uint32_t i = 0; i < SMALL; i++) {
+		const uint64_t *both = hash[i];
+		if (both[FLOW_OUT] % SMALL_BUCKETS == both[FLOW_IN] % SMALL_BUCKETS &&
+			session_tag(both[FLOW_OUT]) == session_tag(both[FLOW_IN]) &&
+			count[both[FLOW_OUT] % SMALL_BUCKETS] > SESSION_BUCKET_ENTRIES)
+			return true;
+	}
+	return false;
+}
+
+/* nat_check() takes no entry of one key for that of the other. */
+static void nat_check_tells_keys_apart(void **state)
+{
+	struct nat_config config = fixture_config();
+	struct fixture f;
+	struct packet p;
+	int seen = 0;
+
+	config.sessions = SMALL;
+	for (uint64_t n = 1; seen < 20; n++) {
+		const uint64_t seed[2] = {n * 0x9e3779b97f4a7c15, ~n * 0xbf58476d1ce4e5b9};
+		if (!has_twins(seed))
+			continue;
+		seen++;
+		fixture_init(&f, &config);
+		memcpy(f.nat->sessions.seed, seed, sizeof(seed));
+		for (uint16_t i = 0; i < SMALL; i++)
+			udp_out(&f, &p, END(GUEST, 2000 + i), END(REMOTE, 9));
+		fixture_fini(&f);
+	}
+}
+
 /* A SYN with the MSS option, through the NAT; returns what became of the option. */
 static uint16_t mss_of_syn(struct fixture *f, uint16_t port, uint16_t mss)
 {
@@ -234,6 +289,7 @@ int main(void)
 		cmocka_unit_test(the_same_way_ends_nothing),
 		cmocka_unit_test(a_restart_after_the_change),
 		cmocka_unit_test(a_restart_with_ports_no_longer_shared),
+		cmocka_unit_test(nat_check_tells_keys_apart),
 		cmocka_unit_test(mss_follows_the_path),
 		cmocka_unit_test(mss_is_that_of_the_smallest_link),
 		cmocka_unit_test(small_paths_are_no_configuration),
