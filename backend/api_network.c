@@ -134,6 +134,7 @@ static int port(void *context, unsigned int from, struct api_port *ret_port)
 		.hostname = socket->hostname,
 		.profile = profile_name(socket->profile),
 		.ctrl_vq = socket->ctrl_vq,
+		.mode = socket->vmm_listens ? "server" : "client",
 		.connected = state.connected,
 		.receiving = state.running[VHOST_QUEUE_RECEIVE],
 		.sending = state.running[VHOST_QUEUE_TRANSMIT],

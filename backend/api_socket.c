@@ -48,7 +48,7 @@ int api_socket_open(struct api_socket *socket, const struct run_directory *direc
 		snprintf(own, sizeof(own), "%s/%s.sock", directory->path, name);
 		path = own;
 	}
-	int result = socket_claim_take(directory->fd, &path, 1, &socket->claim, error, size);
+	int result = socket_claim_take(directory->fd, &path, 1, 0, &socket->claim, error, size);
 	if (result)
 		return result;
 	result = listen_at(path, gid, &socket->fd);

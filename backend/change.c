@@ -35,8 +35,9 @@ static bool is_same_directory(const struct stat *status, const char *path)
 	       other.st_ino == status->st_ino;
 }
 
-/* Whether the data plane's sandbox lets it make a socket there. */
-static bool may_bind(const struct foundation *foundation, const char *path)
+/* Whether the data plane's sandbox lets it make a socket there. It keeps to the same directories
+ * with those of VMMs: who may use the API leads it to no other service's. */
+static bool may_use(const struct foundation *foundation, const char *path)
 {
 	char directory[OPTIONS_PATH_CAPACITY];
 	const char *slash = strrchr(path, '/');
@@ -78,6 +79,21 @@ static bool complete(struct change *change, const char *text, char spec[CONTROL_
 	       (int)(CONTROL_REQUEST_TEXT - length);
 }
 
+static int claim_path(struct change *change, unsigned int index, struct control_answer *answer)
+{
+	const struct options_socket *socket = &change->options->sockets[index];
+
+	if (!socket->vmm_listens)
+		return socket_claim_add(
+			change->foundation->claim, index, socket->path, TEXT(answer));
+	if (!change->connects)
+		return refuse(answer, -EPERM,
+			"socket %s: the data plane of this network may connect to no VMM: start "
+			"the network with a socket of mode=server, or let the VMM connect",
+			socket->path);
+	return socket_claim_check_vmms(socket->path, TEXT(answer));
+}
+
 static int port_add(
 	struct change *change, const struct control_request *request, struct control_answer *answer)
 {
@@ -93,14 +109,14 @@ static int port_add(
 	const char *path = change->options->sockets[index].path;
 	if (change->leaving[index])
 		error = refuse(answer, -EBUSY, "port %u is still being taken away", index);
-	else if (!may_bind(foundation, path))
+	else if (!may_use(foundation, path))
 		error = refuse(answer, -EPERM,
-			"socket %s: a running network makes sockets only in %s and in the "
+			"socket %s: a running network has sockets only in %s and in the "
 			"directories of the sockets that it was started with; write an absolute "
 			"path",
 			path, foundation->ports_directory.path);
 	else
-		error = socket_claim_add(foundation->claim, index, path, TEXT(answer));
+		error = claim_path(change, index, answer);
 	if (error) {
 		options_change_remove_socket(change->options, index);
 		return error;

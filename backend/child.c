@@ -84,6 +84,7 @@ static int live(const struct child_config *config, pid_t monitor, int ready_fd)
 		.parent = monitor,
 		.uid = socket_claim_owner(config->claim),
 		.gid = socket_claim_group(config->claim),
+		.connects = config->connects,
 		.directories = config->directories,
 		.directory_count = config->directory_count,
 	};

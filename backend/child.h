@@ -18,6 +18,7 @@ struct child_config {
 	const struct socket_claim *claim;		   /* whose locks the child keeps */
 	const char *const *directories; /* where it may make and remove sockets */
 	unsigned int directory_count;
+	bool connects;	 /* it may connect to sockets of VMMs */
 	int kept_fds[3]; /* further descriptors that it keeps; 0 or -1: none */
 };
 

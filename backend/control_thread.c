@@ -14,7 +14,16 @@ struct control_thread {
 	pthread_t thread;
 	int stop_fd; /* eventfd: come to an end */
 	struct api_server *server;
+	struct guests *guests; /* whose owner this thread is */
 };
+
+/* The sooner of two timeouts of poll(). */
+static int sooner(int left_ms, int right_ms)
+{
+	if (left_ms < 0 || right_ms < 0)
+		return left_ms < 0 ? right_ms : left_ms;
+	return left_ms < right_ms ? left_ms : right_ms;
+}
 
 static void *serve(void *argument)
 {
@@ -22,11 +31,14 @@ static void *serve(void *argument)
 	struct pollfd events[] = {
 		{.fd = control->stop_fd, .events = POLLIN},
 		{.fd = api_server_fd(control->server), .events = POLLIN},
+		{.fd = guests_dial_fd(control->guests), .events = POLLIN},
 	};
 
 	pthread_setname_np(pthread_self(), "chnet-control");
 	while (!events[0].revents) {
-		if (poll(events, 2, api_server_timeout_ms(control->server)) < 0)
+		int dial_ms = guests_dial(control->guests);
+		int timeout_ms = sooner(dial_ms, api_server_timeout_ms(control->server));
+		if (poll(events, sizeof(events) / sizeof(events[0]), timeout_ms) < 0)
 			continue;
 		api_server_run(control->server);
 	}
@@ -48,6 +60,7 @@ int control_thread_start(struct api_view *view, struct control_thread **ret_thre
 
 	if (!control)
 		return -ENOMEM;
+	control->guests = view->guests;
 	control->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int error = control->stop_fd < 0 ? -errno : 0;
 	if (!error)

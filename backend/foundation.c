@@ -22,11 +22,14 @@
 static int claim_sockets(struct foundation *foundation, const struct options *options, char *error)
 {
 	const char *paths[OPTIONS_SOCKETS_MAX];
+	uint64_t of_vmms = 0;
 
-	for (unsigned int i = 0; i < options->socket_count; i++)
+	for (unsigned int i = 0; i < options->socket_count; i++) {
 		paths[i] = options->sockets[i].path;
+		of_vmms |= (uint64_t)options->sockets[i].vmm_listens << i;
+	}
 	return socket_claim_take(foundation->run_directory.fd, paths, options->socket_count,
-		&foundation->claim, error, FOUNDATION_ERROR_CAPACITY);
+		of_vmms, &foundation->claim, error, FOUNDATION_ERROR_CAPACITY);
 }
 
 /* Notes a directory, once. 0 or -ENOMEM. */

@@ -19,7 +19,8 @@ struct foundation {
 	struct socket_claim *claim;
 	struct api_socket api;
 	struct ports_directory ports_directory;
-	/* Where data planes may make sockets: those of the start, and ports_directory; owned. */
+	/* Where data planes may make and use sockets: those of the start, and ports_directory;
+	 * owned. */
 	char *directories[OPTIONS_SOCKETS_MAX + 1];
 	unsigned int directory_count;
 	struct host *host;	    /* NULL without a TAP uplink */

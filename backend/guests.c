@@ -36,6 +36,8 @@ static int register_port(struct guests *guests, unsigned int index)
 	const struct vhost_port_config config = {
 		.path = socket->path,
 		.index = (uint16_t)index,
+		.dials = socket->vmm_listens,
+		.ended_fd = guests->dialler.ended_fd,
 		.control_queue = socket->ctrl_vq,
 		.mac = mac_of(socket),
 		.ip_be = socket->ip_be,
@@ -78,6 +80,7 @@ int guests_new(const struct options *options, struct quiesce *quiesce, struct st
 	guests->quiesce = quiesce;
 	guests->stats = stats;
 	guests->worker = worker;
+	error = dialler_init(&guests->dialler);
 	low_descriptors_hold(&guests->low, quiesce->epoll_fd, LOW_DESCRIPTORS_MAX);
 	for (unsigned int i = 0; !error && i < options->socket_count; i++)
 		if (options_change_has_socket(options, i))
@@ -93,7 +96,7 @@ int guests_new(const struct options *options, struct quiesce *quiesce, struct st
 int guests_start(struct guests *guests)
 {
 	for (unsigned int i = 0; i < guests->options.socket_count; i++) {
-		if (!options_change_has_socket(&guests->options, i))
+		if (!options_change_has_socket(&guests->options, i) || guests->ports[i].dials)
 			continue;
 		int error = vhost_port_start(&guests->ports[i]);
 		if (error) {
@@ -103,7 +106,18 @@ int guests_start(struct guests *guests)
 			return error;
 		}
 	}
+	guests_dial(guests);
 	return 0;
+}
+
+int guests_dial(struct guests *guests)
+{
+	return dialler_run(&guests->dialler, &guests->options, guests->ports, worker_clock_ns());
+}
+
+int guests_dial_fd(const struct guests *guests)
+{
+	return guests->dialler.ended_fd;
 }
 
 void guests_free(struct guests *guests)
@@ -112,6 +126,7 @@ void guests_free(struct guests *guests)
 		return;
 	for (unsigned int i = 0; i < OPTIONS_SOCKETS_MAX; i++)
 		vhost_port_fini(&guests->ports[i]);
+	dialler_fini(&guests->dialler);
 	free(guests);
 }
 
@@ -166,6 +181,11 @@ static int bring_up(struct guests *guests, unsigned int index, char *error_text,
 			strerror(-error));
 		vhost_port_fini(&guests->ports[index]);
 		return error;
+	}
+	if (guests->ports[index].dials) {
+		dialler_begin(&guests->dialler, index);
+		guests_dial(guests);
+		return 0;
 	}
 	error = vhost_port_start(&guests->ports[index]);
 	if (error) {

@@ -4,6 +4,8 @@
  * worker runs. One thread at a time calls this: the main one until the control thread runs, then
  * that one.
  *
+ * A port whose VMM listens is connected when that is there: guests_dial() has to be called.
+ *
  * A port that comes is registered with librte_vhost, given to the worker in a worker_call(), and
  * listens last. A port that goes is parked for good, taken from the worker, and then unregistered,
  * by a thread that is not the library's and holds no lock (vhost_port_fini()).
@@ -12,6 +14,7 @@
 
 #include <stddef.h>
 
+#include "backend/dialler.h"
 #include "backend/low_descriptors.h"
 #include "backend/options.h"
 #include "backend/quiesce.h"
@@ -24,6 +27,7 @@ struct guests {
 	struct quiesce *quiesce;
 	struct stats *stats;
 	struct worker *worker;
+	struct dialler dialler;
 	struct low_descriptors low; /* held while librte_vhost makes listening sockets */
 	struct vhost_port ports[OPTIONS_SOCKETS_MAX]; /* zeros where there is none */
 };
@@ -35,8 +39,16 @@ struct guests {
 int guests_new(const struct options *options, struct quiesce *quiesce, struct stats *stats,
 	struct worker *worker, struct guests **ret_guests);
 
-/* Lets the guests of the start connect. Logs what goes wrong; 0 or a negative errno. */
+/* Lets the guests of the start connect, and connects to VMMs that listen. Logs what goes wrong; 0
+ * or a negative errno. */
 int guests_start(struct guests *guests);
+
+/*
+ * Connects to VMMs that have come. To be called again when it says so, or when guests_dial_fd() can
+ * be read: returns milliseconds; -1: only then.
+ */
+int guests_dial(struct guests *guests);
+int guests_dial_fd(const struct guests *guests);
 
 /* Ends all ports; the worker's thread runs no more. NULL is allowed. */
 void guests_free(struct guests *guests);

@@ -19,5 +19,13 @@ int listener_find(const char *path);
  */
 int listener_unblock(const char *path);
 
+/*
+ * The same for the connection that this thread has just made (vhost_dial.h). The library shows as
+ * little of it, and the name at its other end is whatever the VMM called it: so every stream of
+ * this process to another Unix socket that has no name and blocks is meant. The only others of that
+ * kind are what front ends pass in messages, which must not block either. 0 or -errno.
+ */
+int listener_unblock_dialled(void);
+
 /* Refuses connections from now on. -1 is allowed. */
 void listener_shut(int fd);

@@ -24,11 +24,13 @@ int monitor_child_start(struct monitor *monitor)
 		log_error("cannot make a line to the data plane: %s", strerror(-error));
 		return error;
 	}
+	monitor->change.connects = options_has_vmm_socket(&monitor->options);
 	struct child_config child = {
 		.run = monitor->config->dataplane,
 		.claim = foundation->claim,
 		.directories = (const char *const *)foundation->directories,
 		.directory_count = foundation->directory_count,
+		.connects = monitor->change.connects,
 		.kept_fds = {foundation->api.fd, line[1],
 			socket_claim_fds(foundation->api.claim)[0]},
 		.dataplane =

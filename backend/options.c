@@ -76,7 +76,8 @@ static const struct {
 	{"--socket", "PATH[,KEY=VALUE...]", NULL,
 		"the vhost-user socket of one guest, up to 64 times;\n"
 		"with mac=MAC, ip=IP it can use no other address;\n"
-		"hostname=NAME, ctrl-vq=on|off, profile=NAME",
+		"hostname=NAME, ctrl-vq=on|off, profile=NAME;\n"
+		"mode=server: the VMM listens there and we connect",
 		OPTIONS_RUN, options_socket_parse, 0},
 	{"--uplink", "tap|none", NULL, "the way to the world [tap]", OPTIONS_RUN,
 		options_uplink_parse, 0},

@@ -57,7 +57,8 @@ struct options_socket {
 	uint32_t ip_be; /* the only source IPv4 address that it may use; 0: any */
 	char hostname[DHCP_NAME_CAPACITY]; /* of the guest, one label in lower case; "": what it
 					    * calls itself */
-	bool ctrl_vq; /* offer VIRTIO_NET_F_CTRL_VQ (the VMM serves that queue); default off */
+	bool ctrl_vq;	  /* offer VIRTIO_NET_F_CTRL_VQ (the VMM serves that queue); default off */
+	bool vmm_listens; /* mode=server, the VMM's: we connect to it; default: it connects to us */
 	enum options_profile profile;
 };
 
@@ -113,6 +114,9 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 
 /* Writes the text of --help. */
 void options_help(FILE *file);
+
+/* Is there a socket at which the VMM listens? */
+bool options_has_vmm_socket(const struct options *options);
 
 /* The NAT that these options ask for; nat_memory_size() of it is the flow memory's size. */
 struct nat_config options_nat_config(const struct options *options);

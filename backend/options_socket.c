@@ -19,6 +19,13 @@ static const struct options_word profiles[] = {
 	{NULL, 0},
 };
 
+/* Of the VMM, as in Cloud Hypervisor's vhost_mode=: does it listen? */
+static const struct options_word modes[] = {
+	{"client", false},
+	{"server", true},
+	{NULL, 0},
+};
+
 /* `shown` is how the user wrote it: "mac=…" or "GUEST_MAC=…". */
 static int read_mac(struct options_parser *parser, struct options_socket *socket, const char *shown,
 	const char *value)
@@ -100,6 +107,20 @@ static int read_profile(struct options_parser *parser, struct options_socket *so
 	return 0;
 }
 
+static int read_mode(struct options_parser *parser, struct options_socket *socket,
+	const char *shown, const char *value)
+{
+	int listens;
+
+	if (options_read_word(modes, value, &listens) < 0)
+		return options_refuse(parser,
+			"'%s' is no mode of a VMM: take mode=client when the VMM connects to us, "
+			"mode=server when it listens and we connect",
+			shown);
+	socket->vmm_listens = listens;
+	return 0;
+}
+
 static const struct {
 	const char *name; /* with its '=' */
 	int (*read)(struct options_parser *parser, struct options_socket *socket, const char *shown,
@@ -110,6 +131,7 @@ static const struct {
 	{"hostname=", read_hostname},
 	{"ctrl-vq=", read_ctrl_vq},
 	{"profile=", read_profile},
+	{"mode=", read_mode},
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -127,7 +149,8 @@ static int read_key(struct options_parser *parser, struct options_socket *socket
 		return keys[i].read(parser, socket, text, text + length);
 	}
 	return options_refuse(parser,
-		"'%s' is not a setting of a socket: use mac=, ip=, hostname=, ctrl-vq= or profile=",
+		"'%s' is not a setting of a socket: use mac=, ip=, hostname=, ctrl-vq=, "
+		"profile= or mode=",
 		text);
 }
 
@@ -163,6 +186,14 @@ int options_socket_parse(struct options_parser *parser, const char *value)
 	if (index == options->socket_count)
 		options->socket_count++;
 	return 0;
+}
+
+bool options_has_vmm_socket(const struct options *options)
+{
+	for (unsigned int i = 0; i < options->socket_count; i++)
+		if (options->sockets[i].vmm_listens)
+			return true;
+	return false;
 }
 
 static bool ip_taken(const struct options *options, uint32_t address_be)

@@ -81,7 +81,7 @@ static int filter(const struct sandbox_config *config)
 {
 	if (!sandbox_has_filters())
 		return 0;
-	return config->resolver ? sandbox_filter_resolver() : sandbox_filter_wide();
+	return config->resolver ? sandbox_filter_resolver() : sandbox_filter_wide(config->connects);
 }
 
 static const struct {

@@ -12,6 +12,9 @@
  * 3. sandbox_worker(), in each worker before it touches a guest's bytes: reading and writing open
  *    descriptors, waiting, and mapping memory (the SIGBUS handler's), nothing else.
  *
+ * Sockets connect to nobody, unless the configuration has one at which the VMM listens: filters see
+ * no paths, so it is to any Unix socket that the user may write to then (docs/threat-model.md).
+ *
  * A system call that no honest data plane makes kills the process (SIGSYS); the monitor says so and
  * starts another. Calls that libraries try but can do without fail with an error instead.
  *
@@ -34,6 +37,7 @@ struct sandbox_config {
 	gid_t gid;
 	const char *const *directories; /* where sockets may be made */
 	unsigned int directory_count;
+	bool connects; /* to sockets of VMMs; else to nobody */
 	bool resolver; /* for the DNS server: its filter in place of the wide one */
 };
 

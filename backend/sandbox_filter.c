@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -142,7 +143,7 @@ static const struct sandbox_rule wide[] = {
 	ALLOW(ppoll),
 	ALLOW(select),
 	ALLOW(pselect6),
-	/* the guests' sockets; it never connects */
+	/* the guests' sockets; who connects: sandbox_filter_wide() */
 	WHEN(socket, 0, WHOLE, AF_UNIX),
 	FAIL_OTHER(socket, EAFNOSUPPORT, 0, AF_UNIX),
 	ALLOW(bind),
@@ -158,7 +159,6 @@ static const struct sandbox_rule wide[] = {
 	ALLOW(setsockopt),
 	ALLOW(getsockname),
 	ALLOW(getpeername),
-	FAIL(connect, EACCES),
 	/* what we are */
 	ALLOW(uname),
 	ALLOW(sysinfo),
@@ -248,10 +248,16 @@ static const struct sandbox_rule worker[] = {
 	FAIL(ioctl, ENOTTY),
 };
 
-int sandbox_filter_wide(void)
+#define WIDE_COUNT (sizeof(wide) / sizeof(wide[0]))
+
+int sandbox_filter_wide(bool connects)
 {
-	return sandbox_rule_install(
-		SCMP_ACT_KILL_PROCESS, wide, sizeof(wide) / sizeof(wide[0]), false);
+	static const struct sandbox_rule allow = ALLOW(connect), fail = FAIL(connect, EACCES);
+	struct sandbox_rule rules[WIDE_COUNT + 1];
+
+	memcpy(rules, wide, sizeof(wide));
+	rules[WIDE_COUNT] = connects ? allow : fail;
+	return sandbox_rule_install(SCMP_ACT_KILL_PROCESS, rules, WIDE_COUNT + 1, false);
 }
 
 int sandbox_filter_settle(void)

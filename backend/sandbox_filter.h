@@ -2,8 +2,11 @@
 /* The system call filters behind sandbox.h. All return 0 or a negative errno. */
 #pragma once
 
-/* For the calling thread and those that it starts later. Needs no_new_privs. */
-int sandbox_filter_wide(void);
+#include <stdbool.h>
+
+/* For the calling thread and those that it starts later. Needs no_new_privs. Without `connects`, no
+ * socket connects to another. */
+int sandbox_filter_wide(bool connects);
 
 /* On top of the wide filter, for all threads at once; none may have a filter of its own. */
 int sandbox_filter_settle(void);

@@ -29,9 +29,10 @@ struct socket_claim {
 	int directory_fd;   /* the run directory; borrowed */
 	unsigned int count; /* numbers below it may be claimed */
 	struct claimed claimed[SOCKET_CLAIM_MAX];
-	const char *directories[SOCKET_CLAIM_MAX]; /* of claimed; NULL: not claimed */
+	const char *directories[SOCKET_CLAIM_MAX]; /* NULL: there is no such number */
 	int fds[SOCKET_CLAIM_MAX]; /* the locked files, close-on-exec; -1: not claimed */
-	uid_t owner;		   /* of the first directory */
+	bool has_owner;
+	uid_t owner; /* of the first directory */
 	gid_t group;
 };
 
@@ -89,7 +90,8 @@ static int name_lock(struct socket_claim *claim, unsigned int index, const struc
 		errno = ENOTDIR;
 		return fail_directory(failure, claimed->path, claimed->directory);
 	}
-	if (claim->count == 0) {
+	if (!claim->has_owner) {
+		claim->has_owner = true;
 		claim->owner = status.st_uid;
 		claim->group = status.st_gid;
 	}
@@ -107,20 +109,10 @@ static int take_lock(struct socket_claim *claim, unsigned int index, const struc
 	char what[128];
 	pid_t holder = 0;
 
-	for (unsigned int i = 0; i < claim->count; i++) {
-		if (claim->fds[i] >= 0 &&
-			strcmp(claim->claimed[i].lock_name, claimed->lock_name) == 0)
-			return fail(failure, -EADDRINUSE, claimed->path,
-				"is given twice: each guest needs a socket of its own");
-	}
 	int error = claim_lock_take(
 		claim->directory_fd, claimed->lock_name, &claim->fds[index], &holder);
-	if (!error) {
-		claim->directories[index] = claimed->directory;
-		if (index >= claim->count)
-			claim->count = index + 1;
+	if (!error)
 		return 0;
-	}
 	if (error == -EADDRINUSE && holder)
 		snprintf(what, sizeof(what),
 			"is served by another chnet-vhost (process %d): stop that one, or take "
@@ -149,10 +141,12 @@ static bool is_live(const char *path)
 	return live;
 }
 
-static int clear(const char *path, const struct failure *failure)
+/* Sees to it that there is a socket, or nothing: *ret_there. */
+static int look(const char *path, bool *ret_there, const struct failure *failure)
 {
 	struct stat status;
 
+	*ret_there = false;
 	if (lstat(path, &status) < 0) {
 		if (errno == ENOENT)
 			return 0;
@@ -165,6 +159,17 @@ static int clear(const char *path, const struct failure *failure)
 	if (!S_ISSOCK(status.st_mode))
 		return fail(failure, -ENOTSOCK, path,
 			"there is a file that is no socket: remove it, or take another path");
+	*ret_there = true;
+	return 0;
+}
+
+static int clear(const char *path, const struct failure *failure)
+{
+	bool there;
+	int result = look(path, &there, failure);
+
+	if (result || !there)
+		return result;
 	if (is_live(path))
 		return fail(failure, -EADDRINUSE, path,
 			"is served by another process: stop that one, or take another path");
@@ -182,8 +187,8 @@ static int begin(int directory_fd, const char *path, const struct failure *failu
 	return error ? fail(failure, error, path, strerror(-error)) : 0;
 }
 
-/* Locks `path` under a number that is free. During a turn. */
-static int take(struct socket_claim *claim, unsigned int index, const char *path,
+/* Gives a number that is free to `path`, and locks that unless it is a VMM's. During a turn. */
+static int take(struct socket_claim *claim, unsigned int index, const char *path, bool is_vmms,
 	const struct failure *failure)
 {
 	struct claimed *claimed = &claim->claimed[index];
@@ -193,11 +198,23 @@ static int take(struct socket_claim *claim, unsigned int index, const char *path
 		return fail(failure, -ENAMETOOLONG, path, "is too long");
 	memcpy(claimed->path, path, length + 1);
 	int error = name_lock(claim, index, failure);
-	return error ? error : take_lock(claim, index, failure);
+	for (unsigned int i = 0; !error && i < claim->count; i++)
+		if (claim->directories[i] &&
+			strcmp(claim->claimed[i].lock_name, claimed->lock_name) == 0)
+			error = fail(failure, -EADDRINUSE, path,
+				"is given twice: each guest needs a socket of its own");
+	if (!error && !is_vmms)
+		error = take_lock(claim, index, failure);
+	if (error)
+		return error;
+	claim->directories[index] = claimed->directory;
+	if (index >= claim->count)
+		claim->count = index + 1;
+	return 0;
 }
 
 int socket_claim_take(int directory_fd, const char *const paths[], unsigned int count,
-	struct socket_claim **ret_claim, char *error_text, size_t size)
+	uint64_t of_vmms, struct socket_claim **ret_claim, char *error_text, size_t size)
 {
 	const struct failure failure = {.text = error_text, .size = size};
 	int error = 0;
@@ -210,8 +227,11 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 		claim->fds[i] = -1;
 	error = begin(directory_fd, paths[0], &failure);
 	for (unsigned int i = 0; !error && i < count; i++)
-		error = take(claim, i, paths[i], &failure);
+		error = take(claim, i, paths[i], of_vmms >> i & 1, &failure);
 	claim_lock_end(directory_fd);
+	for (unsigned int i = 0; !error && i < count; i++)
+		if (of_vmms >> i & 1)
+			error = socket_claim_check_vmms(paths[i], error_text, size);
 	if (!error)
 		error = socket_claim_clear(claim, error_text, size);
 	if (error) {
@@ -222,6 +242,14 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 	return 0;
 }
 
+int socket_claim_check_vmms(const char *path, char *error_text, size_t size)
+{
+	const struct failure failure = {.text = error_text, .size = size};
+	bool there;
+
+	return look(path, &there, &failure);
+}
+
 int socket_claim_add(struct socket_claim *claim, unsigned int index, const char *path,
 	char *error_text, size_t size)
 {
@@ -229,7 +257,7 @@ int socket_claim_add(struct socket_claim *claim, unsigned int index, const char 
 
 	int error = begin(claim->directory_fd, path, &failure);
 	if (!error)
-		error = take(claim, index, path, &failure);
+		error = take(claim, index, path, false, &failure);
 	claim_lock_end(claim->directory_fd);
 	if (error)
 		return error;
@@ -244,6 +272,7 @@ void socket_claim_drop(struct socket_claim *claim, unsigned int index)
 	char unused[1];
 	const struct failure ignored = {.text = unused, .size = sizeof(unused)};
 
+	claim->directories[index] = NULL;
 	if (claim->fds[index] < 0)
 		return;
 	/* Only what nobody listens on: somebody may have taken the path by force. */
@@ -251,7 +280,6 @@ void socket_claim_drop(struct socket_claim *claim, unsigned int index)
 	unlinkat(claim->directory_fd, claim->claimed[index].lock_name, 0);
 	close(claim->fds[index]);
 	claim->fds[index] = -1;
-	claim->directories[index] = NULL;
 }
 
 int socket_claim_clear(struct socket_claim *claim, char *error_text, size_t size)
@@ -286,7 +314,7 @@ int socket_claim_check_rights(const struct socket_claim *claim, char *error_text
 	for (unsigned int i = 0; i < claim->count; i++) {
 		const char *directory = claim->directories[i];
 		char what[DIRECTORY_CAPACITY + 128];
-		if (!directory)
+		if (claim->fds[i] < 0)
 			continue;
 		if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0)
 			continue;

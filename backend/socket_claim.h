@@ -9,12 +9,17 @@
  * finds the lock taken while the monitor in it is dead waits for the data plane, which the kernel
  * is about to kill, instead of refusing to start.
  *
+ * A socket at which the VMM listens (mode=server) is the VMM's: it has a number here, its directory
+ * counts like others, and it is neither claimed nor made nor removed. Who else connects to it is
+ * the VMM's business.
+ *
  * A socket file that nobody listens on is stale and is removed. One that answers, or any other
  * file, is somebody else's and is left alone.
  */
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct socket_claim;
@@ -23,15 +28,19 @@ struct socket_claim;
 #define SOCKET_CLAIM_MAX 64
 
 /*
- * Claims `count` paths, 1 to SOCKET_CLAIM_MAX, under the numbers from 0 on. `directory_fd` is the
- * run directory (borrowed). On success returns 0 and *ret_claim, to be released by
- * socket_claim_release(). Otherwise returns a negative errno with one line in `error` (size bytes)
- * for the user; nothing is then claimed or changed, but for stale socket files, which are gone.
- * -EADDRINUSE: somebody else has it; -ENOENT: no such directory; -ENOTSOCK: another kind of file is
- * there.
+ * Claims `count` paths, 1 to SOCKET_CLAIM_MAX, under the numbers from 0 on, but not those that bit
+ * n of `of_vmms` says to be a VMM's. `directory_fd` is the run directory (borrowed). On success
+ * returns 0 and *ret_claim, to be released by socket_claim_release(). Otherwise returns a negative
+ * errno with one line in `error` (size bytes) for the user; nothing is then claimed or changed, but
+ * for stale socket files, which are gone. -EADDRINUSE: somebody else has it; -ENOENT: no such
+ * directory; -ENOTSOCK: another kind of file is there.
  */
 int socket_claim_take(int directory_fd, const char *const paths[], unsigned int count,
-	struct socket_claim **ret_claim, char *error, size_t size);
+	uint64_t of_vmms, struct socket_claim **ret_claim, char *error, size_t size);
+
+/* Whether a VMM can listen at this path, or does: 0, or -ENOTSOCK, -EISDIR or another negative
+ * errno with one line in `error`. */
+int socket_claim_check_vmms(const char *path, char *error, size_t size);
 
 /*
  * Claims one more path under a number below SOCKET_CLAIM_MAX that is free. Errors as above, and

@@ -61,13 +61,15 @@ static unsigned int count_waiting(const struct vhost_port *port)
 	return count;
 }
 
-int vhost_connection_wait(int vid, const char *path)
+int vhost_connection_wait(int vid, const char *path, bool *ret_dialled)
 {
 	pthread_mutex_lock(&lock);
 	struct vhost_port *port = find(path);
 	bool welcome = port && count_waiting(port) < WAITING_MAX;
-	if (welcome)
+	if (welcome) {
 		waiting[vid] = port;
+		*ret_dialled = port->dials;
+	}
 	pthread_mutex_unlock(&lock);
 	return welcome ? 0 : -1;
 }
@@ -97,14 +99,27 @@ struct vhost_port *vhost_connection_port(int vid)
 	return port;
 }
 
-void vhost_connection_end(int vid)
+int vhost_connection_end(int vid)
 {
 	pthread_mutex_lock(&lock);
+	const struct vhost_port *port = speaks[vid] ? speaks[vid] : waiting[vid];
+	int ended_fd = port ? port->ended_fd : -1;
 	if (speaks[vid])
 		speaks[vid]->vid = -1;
 	speaks[vid] = NULL;
 	waiting[vid] = NULL;
 	pthread_mutex_unlock(&lock);
+	return ended_fd;
+}
+
+bool vhost_connection_exists(const struct vhost_port *port)
+{
+	bool exists = false;
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < RTE_MAX_VHOST_DEVICE && !exists; i++)
+		exists = speaks[i] == port || waiting[i] == port;
+	pthread_mutex_unlock(&lock);
+	return exists;
 }
 
 bool vhost_connection_is_made(const struct vhost_port *port)

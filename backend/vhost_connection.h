@@ -29,14 +29,17 @@ void vhost_connection_close(struct vhost_port *port);
 /* Nothing leads to the port any more. */
 void vhost_connection_forget(const struct vhost_port *port);
 
-/* Leaves a new connection with the port of that path. 0, or -1 to turn it away. */
-int vhost_connection_wait(int vid, const char *path);
+/* Leaves a new connection with the port of that path. 0 and whether it was we who connected, or -1
+ * to turn it away. */
+int vhost_connection_wait(int vid, const char *path, bool *ret_dialled);
 /* The connection has a message. The port that it speaks for; NULL when that is another's. */
 struct vhost_port *vhost_connection_claim(int vid);
 /* The port that a connection speaks for; NULL when it has not come to that. */
 struct vhost_port *vhost_connection_port(int vid);
-/* The connection has ended; its port is free for another one. */
-void vhost_connection_end(int vid);
+/* The connection has ended; its port is free for another one. Returns the port's `ended_fd`. */
+int vhost_connection_end(int vid);
+/* Is there a connection, whether or not it has said anything? */
+bool vhost_connection_exists(const struct vhost_port *port);
 
-/* Has the port a front end? */
+/* Has the port a front end, which has said something? */
 bool vhost_connection_is_made(const struct vhost_port *port);

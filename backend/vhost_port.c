@@ -6,13 +6,15 @@
 #include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include <rte_vhost.h>
 
 #include "backend/listener.h"
 #include "backend/sigbus.h"
 #include "backend/vhost_connection.h"
-#include "backend/vhost_events.h"
+#include "backend/vhost_dial.h"
+#include "backend/vhost_driver.h"
 #include "backend/vhost_memory.h"
 #include "backend/vhost_message.h"
 #include "backend/vhost_queues.h"
@@ -223,9 +225,12 @@ static const struct rte_vhost_user_extern_ops hooks = {
 static int connected(int vid)
 {
 	char path[UNIX_PATH_MAX] = "";
-	if (rte_vhost_get_ifname(vid, path, sizeof(path)) || vhost_connection_wait(vid, path))
+	bool dialled;
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) ||
+		vhost_connection_wait(vid, path, &dialled))
 		return -1;
-	if (!listener_unblock(path) && !rte_vhost_extern_callback_register(vid, &hooks, NULL))
+	if (!(dialled ? listener_unblock_dialled() : listener_unblock(path)) &&
+		!rte_vhost_extern_callback_register(vid, &hooks, NULL))
 		return 0;
 	vhost_connection_end(vid);
 	return -1;
@@ -233,6 +238,7 @@ static int connected(int vid)
 
 static void disconnected(int vid)
 {
+	vhost_dial_settle();
 	struct vhost_port *port = vhost_connection_port(vid);
 	if (port) {
 		pthread_mutex_lock(&port->lock);
@@ -245,23 +251,15 @@ static void disconnected(int vid)
 		port->protocol = 0;
 		pthread_mutex_unlock(&port->lock);
 	}
-	vhost_connection_end(vid);
+	int ended_fd = vhost_connection_end(vid);
+	if (ended_fd >= 0)
+		eventfd_write(ended_fd, 1);
 }
 
-static const struct rte_vhost_device_ops device_ops = {
+const struct rte_vhost_device_ops vhost_port_device_ops = {
 	.new_connection = connected,
 	.destroy_connection = disconnected,
 };
-
-/* Of the protocol features that this library has, those whose requests we let through. */
-static int limit_protocol(const char *path)
-{
-	uint64_t features;
-	int error = rte_vhost_driver_get_protocol_features(path, &features);
-	return error ? error
-		     : rte_vhost_driver_set_protocol_features(
-			       path, features & VHOST_MESSAGE_PROTOCOL_FEATURES);
-}
 
 int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *config)
 {
@@ -274,6 +272,8 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 		.worker_stats = config->worker_stats,
 		.vid = -1,
 		.listen_fd = -1,
+		.dials = config->dials,
+		.ended_fd = config->dials ? config->ended_fd : -1,
 		.offered = vhost_port_features(config),
 		.withhold = config->withhold,
 		.bound = config->guest,
@@ -282,16 +282,10 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 	pthread_mutex_init(&port->lock, NULL);
 	memcpy(port->path, config->path, path_length + 1);
 	vhost_announce_init(&port->announcement, config->mac, config->ip_be);
-	if (rte_vhost_driver_register(port->path, 0)) {
+	int error = vhost_driver_register(port, &vhost_port_device_ops);
+	if (error) {
 		port->path[0] = 0;
-		return -EINVAL;
-	}
-	if (rte_vhost_driver_set_features(port->path, port->offered) ||
-		limit_protocol(port->path) ||
-		rte_vhost_driver_callback_register(port->path, &device_ops)) {
-		rte_vhost_driver_unregister(port->path);
-		port->path[0] = 0;
-		return -EINVAL;
+		return error;
 	}
 	vhost_connection_open(port);
 	return 0;
@@ -299,16 +293,9 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 
 int vhost_port_start(struct vhost_port *port)
 {
-	/* Of the library's thread, which all ports share. */
-	static int pipe = -EAGAIN;
-	int before = pipe == -EAGAIN ? vhost_events_before() : -EALREADY;
-
-	if (rte_vhost_driver_start(port->path))
+	if (vhost_driver_start(port))
 		return -EADDRINUSE;
 	port->listen_fd = listener_find(port->path);
-	if (pipe == -EAGAIN)
-		pipe = vhost_events_find(before);
-	vhost_events_wake(pipe);
 	return 0;
 }
 
@@ -338,7 +325,7 @@ void vhost_port_fini(struct vhost_port *port)
 	/* The library unmaps without a word to destroy_connection: park for good first, and hold
 	 * no lock while it waits for hooks that are under way. */
 	vhost_port_close(port);
-	rte_vhost_driver_unregister(port->path);
+	vhost_driver_unregister(port);
 	forget_memory(port);
 	forget_log(port);
 	vhost_connection_forget(port);

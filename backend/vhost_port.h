@@ -69,6 +69,8 @@ struct vhost_port_config {
 	const char *path;	       /* of the socket, at most 107 bytes */
 	uint16_t index;		       /* of the port */
 	bool control_queue;	       /* offer VIRTIO_NET_F_CTRL_VQ (the VMM serves it) */
+	bool dials;		       /* the VMM listens, and we connect (vhost_dial.h) */
+	int ended_fd;		       /* eventfd, written when such a connection ends */
 	bool plain;		       /* offer no offloads and no merged receive buffers */
 	enum withhold_when withhold;   /* keep from the guest what it has no use for */
 	struct withhold_guest guest;   /* what is known of it before it speaks */
@@ -79,6 +81,8 @@ struct vhost_port_config {
 	struct port_stats *stats;
 	struct worker_stats *worker_stats;
 };
+
+struct rte_vhost_device_ops;
 
 struct vhost_port {
 	struct port port; /* first: the worker's view */
@@ -103,8 +107,12 @@ struct vhost_port {
 	/* Control side. Hooks come from the library's thread, the end from ours: `lock` is held
 	 * inside each hook and never while the library is called to unregister. */
 	pthread_mutex_t lock;
-	bool closing;  /* nothing is resumed any more */
-	int listen_fd; /* the library's, while it listens; -1 before and after */
+	bool closing;	 /* nothing is resumed any more */
+	bool dials;	 /* the VMM listens, and we connect */
+	bool dialled;	 /* the library's socket is used up: it connected once, or tried to */
+	bool registered; /* the library knows the socket */
+	int ended_fd;	 /* eventfd of whoever connects again; borrowed */
+	int listen_fd;	 /* the library's, while it listens; -1 before and after */
 	char path[UNIX_PATH_MAX];
 	struct quiesce *quiesce;
 	struct worker_stats *worker_stats;
@@ -120,11 +128,12 @@ struct vhost_port {
 
 /*
  * Makes the port and registers its socket with librte_vhost; connections are served after
- * vhost_port_start(). Returns 0 or -errno (then *port needs no vhost_port_fini()).
+ * vhost_port_start(), or made by vhost_dial_try(). Returns 0 or -errno (then *port needs no
+ * vhost_port_fini()).
  */
 int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *config);
 
-/* Binds and listens. 0 or -errno. */
+/* Binds and listens; not for a port that dials. 0 or -errno. */
 int vhost_port_start(struct vhost_port *port);
 
 /* Refuses connections and parks both rings for good: the worker will find none. Any thread but the
@@ -155,6 +164,9 @@ void vhost_port_break(struct vhost_port *port);
 
 /* Are writes to guest memory to be logged? Rings parked, or the worker. */
 bool vhost_port_logs(const struct vhost_port *port);
+
+/* Our hooks, for librte_vhost. */
+extern const struct rte_vhost_device_ops vhost_port_device_ops;
 
 /* What is offered to the driver of a port. */
 uint64_t vhost_port_features(const struct vhost_port_config *config);

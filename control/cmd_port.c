@@ -16,6 +16,7 @@ struct add_values {
 	const char *ip;
 	const char *hostname;
 	const char *profile;
+	const char *mode;
 	bool ctrl_vq;
 	bool json;
 };
@@ -30,6 +31,8 @@ static const struct usage_option add_options[] = {
 		offsetof(struct add_values, hostname)},
 	{"--profile", "PROFILE", "auto, redox or full: what is kept from it [auto]", USAGE_TEXT,
 		offsetof(struct add_values, profile)},
+	{"--mode", "MODE", "VMM's: client: connects; server: listens [client]", USAGE_TEXT,
+		offsetof(struct add_values, mode)},
 	{"--ctrl-vq", NULL, "offer a control queue, which the VMM must serve", USAGE_FLAG,
 		offsetof(struct add_values, ctrl_vq)},
 	USAGE_JSON(struct add_values, json),
@@ -42,8 +45,9 @@ static const struct usage add_usage = {
 	.operands_max = 1,
 	.description =
 		"Adds a port for one more guest while the network runs, and prints its number\n"
-		"and its vhost-user socket, to which the guest's VMM can connect at once.\n"
-		"Without SOCKET the network chooses a path in its run directory.",
+		"and its vhost-user socket, to which the guest's VMM can connect at once, or at\n"
+		"which it listens. Without SOCKET the network chooses a path in its run\n"
+		"directory.",
 	.options = add_options,
 	.examples = "  chnet port add --mac 52:54:00:12:34:57 --ip 172.16.0.3",
 };
@@ -58,9 +62,10 @@ static int add(int argc, char *argv[])
 	int code = usage_read(&add_usage, argc, argv, &values, &operands);
 	if (code != USAGE_GO_ON)
 		return code;
-	json_t *body = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:b}", "socket",
+	json_t *body = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:b}", "socket",
 		operands.count ? operands.texts[0] : NULL, "mac", values.mac, "ip", values.ip,
-		"hostname", values.hostname, "profile", values.profile, "ctrl_vq", values.ctrl_vq);
+		"hostname", values.hostname, "profile", values.profile, "mode", values.mode,
+		"ctrl_vq", values.ctrl_vq);
 	if (!body)
 		return command_fail("port add: what you wrote is no UTF-8");
 	int result = client_json(values.name, "POST", "/v1/ports", body, &answer, error);

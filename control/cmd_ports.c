@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
+#include <string.h>
 
 #include "control/call.h"
 #include "control/command.h"
@@ -10,8 +11,9 @@ static const struct usage usage = {
 	.description =
 		"Lists the ports of a network: one guest each.\n"
 		"GUEST is 'up' when the guest's driver uses both queues, 'connected' when only\n"
-		"a VMM is there. NAME and IP are what the port was given, else what DHCP was told\n"
-		"and gave. RX is what came from the guest, TX what went to it.",
+		"a VMM is there, 'awaited' when one is to listen and does not. NAME and IP are\n"
+		"what the port was given, else what DHCP was told and gave. RX is what\n"
+		"came from the guest, TX what went to it.",
 	.options = call_show_options,
 };
 
@@ -29,10 +31,14 @@ static const struct output_column columns[] = {
 
 static void show_guest(struct output *output, const json_t *port)
 {
+	const char *mode = output_member_text(port, "mode");
+
 	if (output_member_true(port, "receiving") && output_member_true(port, "sending"))
 		output_coloured(output, "up", "green");
+	else if (output_member_true(port, "connected"))
+		output_text(output, "connected");
 	else
-		output_text(output, output_member_true(port, "connected") ? "connected" : NULL);
+		output_text(output, mode && strcmp(mode, "server") == 0 ? "awaited" : NULL);
 }
 
 /* What the port was given, else what is in its lease; with several leases there is no telling. */

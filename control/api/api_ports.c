@@ -33,16 +33,16 @@ static json_t *leases_json(const struct api_port *port)
 
 static json_t *port_json(const struct api_port *port)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, "
-			 "s:I, s:o}",
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:b, s:b, s:b, s:I, s:I, s:I, "
+			 "s:I, s:I, s:o}",
 		"port", (int)port->port, "socket", api_json_text(port->socket), "mac",
 		port->has_mac ? mac_json(port->mac) : json_null(), "ip", api_json_ipv4(port->ip_be),
 		"hostname", hostname_json(port->hostname), "profile", port->profile, "ctrl_vq",
-		port->ctrl_vq, "connected", port->connected, "receiving", port->receiving,
-		"sending", port->sending, "rx_packets", (json_int_t)port->rx_packets, "rx_bytes",
-		(json_int_t)port->rx_bytes, "tx_packets", (json_int_t)port->tx_packets, "tx_bytes",
-		(json_int_t)port->tx_bytes, "drops", (json_int_t)port->drops, "leases",
-		leases_json(port));
+		port->ctrl_vq, "mode", port->mode, "connected", port->connected, "receiving",
+		port->receiving, "sending", port->sending, "rx_packets",
+		(json_int_t)port->rx_packets, "rx_bytes", (json_int_t)port->rx_bytes, "tx_packets",
+		(json_int_t)port->tx_packets, "tx_bytes", (json_int_t)port->tx_bytes, "drops",
+		(json_int_t)port->drops, "leases", leases_json(port));
 }
 
 struct api_answer api_ports_get(
@@ -69,6 +69,7 @@ static const struct setting {
 	{"hostname", ",hostname=", false},
 	{"profile", ",profile=", false},
 	{"ctrl_vq", ",ctrl-vq=", true},
+	{"mode", ",mode=", false},
 };
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
 

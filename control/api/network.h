@@ -63,6 +63,7 @@ struct api_port {
 	const char *hostname; /* the guest's name; "": what it calls itself */
 	const char *profile;  /* "auto", "redox", "full" */
 	bool ctrl_vq;	      /* the device offers a control queue */
+	const char *mode;     /* the VMM's: "client": it connects; "server": it listens */
 	bool connected;	      /* a VMM is */
 	bool receiving;	      /* the guest's driver has started its receive queue */
 	bool sending;	      /* ... its transmit queue */

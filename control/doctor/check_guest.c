@@ -56,8 +56,10 @@ static void check_sockets(const struct doctor *doctor, struct doctor_finding *fi
 	json_array_foreach(json_object_get(doctor->ports, "ports"), i, port)
 	{
 		const char *path = json_string_value(json_object_get(port, "socket"));
+		const char *mode = json_string_value(json_object_get(port, "mode"));
 
-		if (path && is_served(path))
+		/* At some the VMM listens, and only until we have come. */
+		if ((path && is_served(path)) || (mode && strcmp(mode, "server") == 0))
 			continue;
 		doctor_found(finding, DOCTOR_BAD, "nobody listens at %.300s", path ? path : "?");
 		doctor_means(finding, "its VMM cannot connect");

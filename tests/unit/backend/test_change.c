@@ -261,7 +261,7 @@ static void test_sockets_elsewhere(void **state)
 
 	namespace_run("mkdir /run/guests/sub && ln -s /run /run/guests/link");
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		refused(-EPERM, "a running network makes sockets only in", CONTROL_PORT_ADD, 0,
+		refused(-EPERM, "a running network has sockets only in", CONTROL_PORT_ADD, 0,
 			paths[i]);
 }
 
@@ -282,6 +282,31 @@ static void test_files_of_others(void **state)
 	assert_true(exists("/run/guests/live.sock"));
 	close(live);
 	assert_string_equal(namespace_output("cat /run/guests/file"), "precious\n");
+}
+
+/* The VMM makes the socket: nothing is claimed, nothing is removed, and the data plane may have
+ * been started without the right to connect. */
+static void test_sockets_of_vmms(void **state)
+{
+	unsigned int claims = count_claims();
+
+	refused(-EPERM, "may connect to no VMM", CONTROL_PORT_ADD, 0,
+		"/run/guests/vmm.sock,mode=server");
+	change.connects = true;
+	refused(-EPERM, "has sockets only in", CONTROL_PORT_ADD, 0, "/run/vmm.sock,mode=server");
+	namespace_run("echo precious > /run/guests/file");
+	refused(-ENOTSOCK, "no socket", CONTROL_PORT_ADD, 0, "/run/guests/file,mode=server");
+	int live = bind_at("/run/guests/vmm.sock");
+	assert_int_equal(listen(live, 1), 0);
+	assert_int_equal(ask(CONTROL_PORT_ADD, 0, "/run/guests/vmm.sock,mode=server"), 0);
+	uint32_t number = answer.number;
+	assert_true(options.sockets[number].vmm_listens);
+	assert_int_equal(count_claims(), claims);
+	close(live);
+	assert_int_equal(ask(CONTROL_PORT_REMOVE, number, ""), 0);
+	assert_int_equal(ask(CONTROL_PORT_GONE, number, ""), 0);
+	assert_true(exists("/run/guests/vmm.sock"));
+	change.connects = false;
 }
 
 static void test_wrong_settings(void **state)
@@ -465,6 +490,7 @@ int main(void)
 		TEST(test_numbers_of_no_port),
 		TEST(test_sockets_elsewhere),
 		TEST(test_files_of_others),
+		TEST(test_sockets_of_vmms),
 		TEST(test_wrong_settings),
 		TEST(test_no_more_than_a_network_holds),
 		TEST(test_a_path_that_was_taken_already),

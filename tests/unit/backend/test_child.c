@@ -46,7 +46,7 @@ static int setup(void **state)
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run_fd < 0 || seen == MAP_FAILED)
 		return -1;
-	return socket_claim_take(run_fd, &path, 1, &claim, error, sizeof(error));
+	return socket_claim_take(run_fd, &path, 1, 0, &claim, error, sizeof(error));
 }
 
 static int teardown(void **state)
@@ -149,7 +149,7 @@ static void take_again(const char *path)
 
 	socket_claim_release(claim);
 	claim = NULL;
-	assert_int_equal(socket_claim_take(run_fd, &path, 1, &claim, error, sizeof(error)), 0);
+	assert_int_equal(socket_claim_take(run_fd, &path, 1, 0, &claim, error, sizeof(error)), 0);
 }
 
 static void test_whose_the_sockets_are(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ports that come and go with librte_vhost and a worker in a thread, as the data plane has them. */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -145,6 +146,66 @@ static void one_comes_and_goes(void **state)
 	assert_true(listens("again"));
 }
 
+static int listen_as_vmm(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory, name);
+	unlink(address.sun_path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+/* Dials until somebody has come, as the control thread does. */
+static int accept_of(int listener)
+{
+	struct pollfd wait = {.fd = listener, .events = POLLIN};
+	int tries = 200;
+
+	while (poll(&wait, 1, guests_dial(guests)) == 0 && --tries)
+		;
+	assert_true(tries);
+	return accept(listener, NULL, NULL);
+}
+
+/* The VMM listens: before its port is there, behind it, and again after each hang-up. */
+static void one_whose_vmm_listens(void **state)
+{
+	char path[128];
+
+	assert_int_equal(guests_start(guests), 0);
+	assert_int_equal(guests_dial(guests), -1);
+	int listener = listen_as_vmm("two");
+	assert_int_equal(add(2, "two,mode=server"), 0);
+	assert_int_equal(add(3, "three,mode=server"), 0);
+	assert_in_range(guests_dial(guests), 0, 100);
+	for (int i = 0; i < 20; i++) {
+		struct pollfd ended = {.fd = guests_dial_fd(guests), .events = POLLIN};
+		int vmm = accept_of(listener);
+		assert_true(vmm >= 0);
+		assert_int_equal(poll(&ended, 1, 0), 0);
+		close(vmm);
+		assert_int_equal(poll(&ended, 1, 10000), 1);
+	}
+	close(listener);
+	int third = listen_as_vmm("three");
+	int vmm = accept_of(third);
+	guests_remove(guests, 3);
+	char byte;
+	assert_int_equal(read(vmm, &byte, 1), 0);
+	close(vmm);
+	close(third);
+	guests_remove(guests, 2);
+	/* Both files are the VMMs'. */
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, i ? "three" : "two");
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_int_equal(guests_dial(guests), -1);
+}
+
 /* Nothing has changed afterwards: the next one has the number and addresses. */
 static void what_cannot_be_changes_nothing(void **state)
 {
@@ -170,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(those_of_the_start),
 		TEST(one_comes_and_goes),
+		TEST(one_whose_vmm_listens),
 		TEST(what_cannot_be_changes_nothing),
 	};
 

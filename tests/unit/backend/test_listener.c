@@ -104,10 +104,42 @@ static void test_found_and_shut(void **state)
 	close(client);
 }
 
+/* What connect() made is found, whatever its other end is called; nothing else is. */
+static void test_connections_of_ours_do_not_block(void **state)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+	int alone = socket(AF_UNIX, SOCK_STREAM, 0), packets[2], pipes[2];
+
+	unlink(address.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packets), 0);
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(listener_unblock_dialled(), 0);
+	assert_int_equal(connect_to(client), 0);
+	int accepted = accept(fd, NULL, NULL);
+	/* The other end has gone by the time that we look. */
+	int second = socket(AF_UNIX, SOCK_STREAM, 0), high = dup2(second, 3000);
+	assert_true(high == 3000);
+	assert_int_equal(connect_to(second), 0);
+	close(accept(fd, NULL, NULL));
+	close(second);
+	assert_int_equal(listener_unblock_dialled(), 0);
+	assert_false(waits(client) || waits(high));
+	assert_true(waits(accepted) && waits(fd) && waits(alone));
+	assert_true(waits(packets[0]) && waits(packets[1]) && waits(pipes[0]));
+	const int fds[] = {
+		fd, client, alone, packets[0], packets[1], pipes[0], pipes[1], accepted, high};
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		close(fds[i]);
+	unlink(address.sun_path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connections_do_not_block),
+		cmocka_unit_test(test_connections_of_ours_do_not_block),
 		cmocka_unit_test(test_found_and_shut),
 	};
 

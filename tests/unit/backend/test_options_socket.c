@@ -18,9 +18,11 @@ static void test_all_keys(void **state)
 {
 	struct options options = options_good(ARGUMENTS("--socket",
 		"/run/a.sock,mac=52:54:00:12:34:56,ip=172.16.0.2,ctrl-vq=on,profile=redox",
-		"--socket=b.sock", "--socket=/c,profile=full,hostname=Web-1,ctrl-vq=off"));
+		"--socket=b.sock",
+		"--socket=/c,profile=full,hostname=Web-1,ctrl-vq=off,mode=client",
+		"--socket=/d,mode=server"));
 
-	assert_int_equal(options.socket_count, 3);
+	assert_int_equal(options.socket_count, 4);
 	assert_string_equal(options.sockets[0].path, "/run/a.sock");
 	assert_true(options.sockets[0].has_mac);
 	assert_memory_equal(options.sockets[0].mac, mac_12, 6);
@@ -38,6 +40,11 @@ static void test_all_keys(void **state)
 	assert_string_equal(options.sockets[2].hostname, "web-1");
 	assert_false(options.sockets[2].ctrl_vq);
 	assert_int_equal(options.sockets[2].profile, OPTIONS_PROFILE_FULL);
+	assert_false(options.sockets[0].vmm_listens || options.sockets[2].vmm_listens);
+	assert_true(options.sockets[3].vmm_listens);
+	assert_true(options_has_vmm_socket(&options));
+	options = options_good(ARGUMENTS("--socket=/a,mode=client", "--socket=/b"));
+	assert_false(options_has_vmm_socket(&options));
 }
 
 static void test_environment_completes_the_first(void **state)
@@ -104,9 +111,12 @@ static const struct options_case errors[] = {
 		"--socket /a,ctrl-vq=yes: 'ctrl-vq=yes' is neither ctrl-vq=on nor ctrl-vq=off"},
 	{{"--socket", "/a,profile=bsd"},
 		"--socket /a,profile=bsd: 'profile=bsd' is no profile: take auto, redox or full"},
+	{{"--socket", "/a,mode=listen"},
+		"--socket /a,mode=listen: 'mode=listen' is no mode of a VMM: take mode=client when "
+		"the VMM connects to us, mode=server when it listens and we connect"},
 	{{"--socket", "/a,queues=2"},
 		"--socket /a,queues=2: 'queues=2' is not a setting of a socket: use mac=, ip=, "
-		"hostname=, ctrl-vq= or profile="},
+		"hostname=, ctrl-vq=, profile= or mode="},
 	{{"--socket", "/a,hostname=my_guest"},
 		"--socket /a,hostname=my_guest: 'hostname=my_guest' is not a host's name: take up "
 		"to 63 letters, digits and hyphens, no hyphen at an end"},
@@ -119,7 +129,7 @@ static const struct options_case errors[] = {
 		"--socket /b: hostname=web is already that of --socket /a: each guest needs its "
 		"own"},
 	{{"--socket", "/a,mac"}, "--socket /a,mac: 'mac' is not a setting of a socket: use mac=, "
-				 "ip=, hostname=, ctrl-vq= or profile="},
+				 "ip=, hostname=, ctrl-vq=, profile= or mode="},
 	{{"--socket", "/a,ip=172.16.0.2,ip=172.16.0.3"},
 		"--socket /a,ip=172.16.0.2,ip=172.16.0.3: ip= is given twice: leave one out"},
 	{{"--socket="}, "--socket: names no file: write the path of the socket to make, as "

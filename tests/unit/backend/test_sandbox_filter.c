@@ -134,6 +134,32 @@ static void test_calls_that_fail(void **state)
 	expect_good(calls_that_fail);
 }
 
+/* The network has a socket at which the VMM listens. */
+static int connect_works(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/nowhere"};
+
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+		errno != ENOENT)
+		return 1;
+	/* Nothing else is allowed for it. */
+	return !sandbox_has_filters() ||
+			       (socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EAFNOSUPPORT)
+		       ? GOOD
+		       : 2;
+}
+
+static void test_who_may_connect(void **state)
+{
+	struct sandbox_config config = own_config(getpid());
+
+	config.connects = true;
+	int status = in_sandbox_of(&config, connect_works);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), GOOD);
+}
+
 static int abort_works(void)
 {
 	abort();
@@ -432,6 +458,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls_that_kill),
 		cmocka_unit_test(test_calls_that_fail),
+		cmocka_unit_test(test_who_may_connect),
 		cmocka_unit_test(test_abort_is_an_abort),
 		cmocka_unit_test(test_no_file_after_settling),
 		cmocka_unit_test(test_no_datagram_after_settling),

@@ -66,7 +66,7 @@ static struct socket_claim *take(const char *path)
 {
 	struct socket_claim *claim = NULL;
 
-	if (socket_claim_take(run_fd, PATHS(path), 1, &claim, error, sizeof(error)) < 0)
+	if (socket_claim_take(run_fd, PATHS(path), 1, 0, &claim, error, sizeof(error)) < 0)
 		fail_msg("refused: %s", error);
 	return claim;
 }
@@ -75,8 +75,8 @@ static void refuse(int expected, const char *path, const char *text)
 {
 	struct socket_claim *claim = NULL;
 
-	assert_int_equal(
-		socket_claim_take(run_fd, PATHS(path), 1, &claim, error, sizeof(error)), expected);
+	assert_int_equal(socket_claim_take(run_fd, PATHS(path), 1, 0, &claim, error, sizeof(error)),
+		expected);
 	assert_string_equal(error, text);
 	assert_null(claim);
 }
@@ -104,7 +104,7 @@ static void test_nothing_is_left(void **state)
 {
 	struct socket_claim *claim = NULL;
 
-	assert_int_equal(socket_claim_take(run_fd, PATHS("/run/guests/a", "/run/guests/b"), 2,
+	assert_int_equal(socket_claim_take(run_fd, PATHS("/run/guests/a", "/run/guests/b"), 2, 0,
 				 &claim, error, sizeof(error)),
 		0);
 	assert_int_equal(files_in("/run/chnet"), 2);
@@ -138,7 +138,7 @@ static int try_to_take(void *path)
 	struct socket_claim *claim = NULL;
 
 	return -socket_claim_take(
-		run_fd, PATHS((const char *)path), 1, &claim, error, sizeof(error));
+		run_fd, PATHS((const char *)path), 1, 0, &claim, error, sizeof(error));
 }
 
 /* Killed networks leave lock files, of paths that may never come again. */
@@ -168,8 +168,8 @@ static int take_and_hold(void *path)
 	char byte;
 
 	int fd = open("/run/chnet", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int result =
-		socket_claim_take(fd, PATHS((const char *)path), 1, &claim, error, sizeof(error));
+	int result = socket_claim_take(
+		fd, PATHS((const char *)path), 1, 0, &claim, error, sizeof(error));
 	/* Until the test closes the other end. */
 	if (write(taken[1], result ? "n" : "y", 1) != 1 || read(hold[0], &byte, 1) != 0)
 		return 1;
@@ -301,7 +301,7 @@ static void test_one_file_twice(void **state)
 {
 	struct socket_claim *claim = NULL;
 
-	assert_int_equal(socket_claim_take(run_fd, PATHS("/run/guests/a", "/run/guests/./a"), 2,
+	assert_int_equal(socket_claim_take(run_fd, PATHS("/run/guests/a", "/run/guests/./a"), 2, 0,
 				 &claim, error, sizeof(error)),
 		-EADDRINUSE);
 	assert_string_equal(error,
@@ -309,12 +309,52 @@ static void test_one_file_twice(void **state)
 	assert_int_equal(files_in("/run/chnet"), 0);
 }
 
+/* What a VMM makes is not ours: no lock, and the file stays, whether or not anybody listens. */
+static void test_sockets_of_vmms(void **state)
+{
+	struct socket_claim *claim = NULL;
+	int vmm = listen_at("/run/guests/a");
+
+	assert_int_equal(
+		socket_claim_take(run_fd, PATHS("/run/guests/a", "/run/guests/b", "/run/guests/c"),
+			3, 3, &claim, error, sizeof(error)),
+		0);
+	assert_int_equal(files_in("/run/chnet"), 1);
+	assert_int_equal(socket_claim_count(claim), 3);
+	assert_string_equal(socket_claim_directories(claim)[0], "/run/guests");
+	assert_int_equal(socket_claim_fds(claim)[0], -1);
+	assert_int_equal(socket_claim_fds(claim)[1], -1);
+	assert_true(socket_claim_fds(claim)[2] >= 0);
+	close(vmm);
+	assert_int_equal(socket_claim_clear(claim, error, sizeof(error)), 0);
+	socket_claim_drop(claim, 0);
+	assert_true(exists("/run/guests/a"));
+	socket_claim_release(claim);
+	assert_true(exists("/run/guests/a"));
+	assert_int_equal(unlink("/run/guests/a"), 0);
+	/* What can be no VMM's socket, and one file twice. */
+	close(open("/run/guests/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(socket_claim_take(run_fd, PATHS("/run/guests/file"), 1, 1, &claim, error,
+				 sizeof(error)),
+		-ENOTSOCK);
+	assert_string_equal(error, "socket /run/guests/file: there is a file that is no socket: "
+				   "remove it, or take another path");
+	assert_int_equal(
+		socket_claim_take(run_fd, PATHS("/run/no/a"), 1, 1, &claim, error, sizeof(error)),
+		-ENOENT);
+	assert_int_equal(socket_claim_take(run_fd, PATHS("/run/guests/a", "/run/guests/./a"), 2, 1,
+				 &claim, error, sizeof(error)),
+		-EADDRINUSE);
+	assert_int_equal(files_in("/run/chnet"), 0);
+	assert_int_equal(unlink("/run/guests/file"), 0);
+}
+
 static void test_failure_gives_the_rest_back(void **state)
 {
 	struct socket_claim *claim = NULL;
 	int server = listen_at("/run/guests/b");
 
-	assert_int_equal(socket_claim_take(run_fd, PATHS("/run/guests/a", "/run/guests/b"), 2,
+	assert_int_equal(socket_claim_take(run_fd, PATHS("/run/guests/a", "/run/guests/b"), 2, 0,
 				 &claim, error, sizeof(error)),
 		-EADDRINUSE);
 	assert_int_equal(files_in("/run/chnet"), 0);
@@ -396,6 +436,7 @@ int main(void)
 		TEST(test_missing_directory),
 		TEST(test_two_networks),
 		TEST(test_one_file_twice),
+		TEST(test_sockets_of_vmms),
 		TEST(test_failure_gives_the_rest_back),
 		TEST(test_waits_for_a_dying_data_plane),
 		TEST(test_rights),

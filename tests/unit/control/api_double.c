@@ -59,6 +59,7 @@ static int port(void *context, unsigned int from, struct api_port *ret_port)
 		.ip_be = from ? 0 : htonl(0xac100002),
 		.hostname = from ? "" : "web",
 		.profile = "auto",
+		.mode = "server",
 		.connected = !from,
 		.rx_packets = UINT32_MAX + 1ULL,
 		.leases = {{.mac = {2, 0, 0, 0, 0, 0xff},

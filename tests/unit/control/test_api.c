@@ -173,6 +173,7 @@ static void test_port_add(void **state)
 		"{\"ctrl_vq\": true, \"profile\": \"p\", \"ip\": \"i\", \"mac\": \"m\", "
 		"\"socket\": \"/run/x.sock\"}");
 	added(",ip=i,hostname=web", "{\"hostname\": \"web\", \"ip\": \"i\"}");
+	added("/run/x.sock,mode=server", "{\"mode\": \"server\", \"socket\": \"/run/x.sock\"}");
 	added("/run/x.sock,ctrl-vq=off", "{\"ctrl_vq\": false, \"socket\": \"/run/x.sock\"}");
 }
 
