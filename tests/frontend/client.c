@@ -14,22 +14,65 @@
 /* SET_VRING_KICK and its like: no descriptor comes with the message. */
 #define VRING_NO_FD 0x100u
 
+/* A socket, and the address of `path`. */
+static int open_socket(const char *path, struct sockaddr_un *address)
+{
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(address->sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address->sun_path, path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static int close_failed(int fd)
+{
+	int error = -errno;
+
+	close(fd);
+	return error;
+}
+
 int client_connect(struct client *client, const char *path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address;
+	int fd = open_socket(path, &address);
 
 	*client = (struct client){.fd = -1};
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
+		return fd;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return close_failed(fd);
+	client->fd = fd;
+	return 0;
+}
+
+int client_listen(const char *path)
+{
+	struct sockaddr_un address;
+	int fd = open_socket(path, &address);
+
+	if (fd < 0)
+		return fd;
+	if ((unlink(path) < 0 && errno != ENOENT) ||
+		bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+		listen(fd, 1) < 0)
+		return close_failed(fd);
+	return fd;
+}
+
+int client_accept(struct client *client, int listener)
+{
+	struct pollfd wait = {.fd = listener, .events = POLLIN};
+
+	*client = (struct client){.fd = -1};
+	int ready = poll(&wait, 1, DEADLINE_STEP_MS);
+	int fd = ready > 0 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+	if (ready == 0)
+		errno = ETIMEDOUT;
+	if (fd < 0)
+		return close_failed(listener);
+	close(listener);
 	client->fd = fd;
 	return 0;
 }

@@ -113,6 +113,14 @@ struct client {
 
 /* Connects to the back end that listens at `path`. 0 or negative errno, then fd is -1. */
 int client_connect(struct client *client, const char *path);
+
+/* A socket that listens at `path`, in place of whatever is there; its file stays. Or negative
+ * errno. */
+int client_listen(const char *path);
+/* Waits until the back end connects to that socket, which is closed either way: as Cloud Hypervisor
+ * does with vhost_mode=server. 0, -ETIMEDOUT or another negative errno, then fd is -1. */
+int client_accept(struct client *client, int listener);
+
 void client_disconnect(struct client *client);
 
 /* Sends one message as it stands. 0 or negative errno (-EPIPE: the back end hung up). */

@@ -45,6 +45,7 @@ int fixture_setup(void **state)
 		.ready_fd = -1, .error_fd = -1, .watch_fd = -1, .netns_fd = -1};
 	for (unsigned int i = 0; i < FIXTURE_PORTS_MAX; i++)
 		fixture->ports[i].client.fd = -1;
+	fixture->listens = getenv("CHNET_VMM_LISTENS") != NULL;
 	strcpy(fixture->directory, "/tmp/chnet-frontend-XXXXXX");
 	if (!mkdtemp(fixture->directory))
 		return -1;
@@ -71,7 +72,8 @@ void fixture_start(struct fixture *fixture, unsigned int count, const char *cons
 		const char *suffix = suffixes && suffixes[i] ? suffixes[i] : "";
 		snprintf(fixture->sockets[i], sizeof(fixture->sockets[i]), "%s/guest%u",
 			fixture->directory, i);
-		snprintf(sockets[i], sizeof(sockets[i]), "%s%s", fixture->sockets[i], suffix);
+		snprintf(sockets[i], sizeof(sockets[i]), "%s%s%s", fixture->sockets[i], suffix,
+			fixture->listens ? ",mode=server" : "");
 		argv[at++] = "--socket";
 		argv[at++] = sockets[i];
 	}
@@ -100,6 +102,7 @@ struct frontend_options fixture_options(void)
 			    FRONTEND_BIT(VIRTIO_RING_F_EVENT_IDX),
 		.queue_size = 256,
 		.rx_buffer = 2048,
+		.listens = the_fixture.listens,
 	};
 }
 
@@ -401,6 +404,9 @@ int fixture_teardown(void **state)
 		backend_process_show(&fixture->backend);
 	backend_process_fini(&fixture->backend);
 	backend_process_forget_leases();
+	/* Those of VMMs are the VMMs'. */
+	for (unsigned int i = 0; fixture->listens && i < fixture->count; i++)
+		unlink(fixture->sockets[i]);
 	if (remove_directory(fixture->directory) > 0)
 		faults += complain(fixture, "a socket is left behind");
 	return faults ? -1 : 0;

@@ -35,7 +35,9 @@ struct fixture {
 	bool plugged[FIXTURE_PORTS_MAX]; /* the front end is initialised */
 	pid_t dataplane;		 /* the child that must be there still at the end; 0: any */
 	uint32_t serial;		 /* number of the last frame made by fixture_number() */
-	bool udp; /* numbered frames are UDP between the guests' addresses; set by the test */
+	bool listens; /* the guests' VMMs do, and the program connects: mode=server. Set by the
+		       * test before fixture_start(), or by CHNET_VMM_LISTENS in the environment */
+	bool udp;     /* numbered frames are UDP between the guests' addresses; set by the test */
 };
 
 /* cmocka's setup and teardown; *state becomes the fixture. */

@@ -123,11 +123,32 @@ static int negotiate_protocol(struct frontend *frontend)
 	return error;
 }
 
+int frontend_listen(struct frontend *frontend, const char *path)
+{
+	int listener = client_listen(path);
+
+	if (listener < 0)
+		return listener;
+	frontend->listener = listener;
+	return 0;
+}
+
+static int be_connected(struct frontend *frontend, const char *path)
+{
+	int error = frontend->listener ? 0 : frontend_listen(frontend, path);
+
+	if (!error)
+		error = client_accept(&frontend->client, frontend->listener);
+	frontend->listener = 0;
+	return error;
+}
+
 int frontend_connect(struct frontend *frontend, const char *path)
 {
 	struct client *client = &frontend->client;
 
-	int error = client_connect(client, path);
+	int error = frontend->options.listens ? be_connected(frontend, path)
+					      : client_connect(client, path);
 	if (!error)
 		error = client_set(client, CLIENT_SET_OWNER, NULL, 0, NULL, 0);
 	if (!error)
@@ -142,6 +163,9 @@ int frontend_connect(struct frontend *frontend, const char *path)
 void frontend_disconnect(struct frontend *frontend)
 {
 	client_disconnect(&frontend->client);
+	if (frontend->listener)
+		close(frontend->listener);
+	frontend->listener = 0;
 	frontend->active = false;
 }
 

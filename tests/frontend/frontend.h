@@ -41,6 +41,7 @@ struct frontend_options {
 	bool inflight;	     /* ask for and set the inflight area when it is offered */
 	bool no_reply_ack;   /* do not negotiate REPLY_ACK */
 	bool rarp;	     /* ack RARP, as QEMU does */
+	bool listens;	     /* for the back end to connect, as with vhost_mode=server */
 	enum frontend_base base;
 	enum virtqueue_kick kick;
 	enum virtqueue_interrupt interrupt; /* without `polled` */
@@ -56,6 +57,7 @@ struct frontend_options {
 struct frontend {
 	struct frontend_options options;
 	struct client client;
+	int listener; /* made by frontend_listen(); 0: none */
 	struct guest_ram ram;
 	struct driver driver;
 	uint64_t offered;	   /* the last GET_FEATURES */
@@ -81,7 +83,10 @@ int frontend_change_driver(struct frontend *frontend, const struct frontend_opti
 /* Disconnects and frees everything. */
 void frontend_fini(struct frontend *frontend);
 
-/* Connects and negotiates, up to GET_QUEUE_NUM. 0 or negative errno. */
+/* With `listens`: so from now on, instead of in frontend_connect() only. 0 or negative errno. */
+int frontend_listen(struct frontend *frontend, const char *path);
+
+/* Connects, or is connected to, and negotiates, up to GET_QUEUE_NUM. 0 or negative errno. */
 int frontend_connect(struct frontend *frontend, const char *path);
 void frontend_disconnect(struct frontend *frontend);
 

@@ -74,6 +74,7 @@ int machine_plug(struct machine *machine, struct fixture *fixture, unsigned int 
 
 	*machine = (struct machine){.personality = personality, .frontend = frontend};
 	fixture->plugged[index] = true;
+	options.listens = fixture->listens;
 	options.ram.regions = 1;
 	if (options.ram.region_size == 0)
 		options.ram.region_size = frontend_ram_needed(&options);
