@@ -28,12 +28,13 @@ def device(mac=MAC):
     return f"virtio-net-pci,netdev=net,mac={mac},romfile=,disable-legacy=on"
 
 
-def vhost_network(path, mac=MAC, memory=MEMORY):
-    """QEMU's options for a device on the vhost-user socket `path`."""
+def vhost_network(path, mac=MAC, memory=MEMORY, listens=False):
+    """QEMU's options for a device on the vhost-user socket `path`, at which QEMU itself listens or,
+    else, connects again, once a second, when the back end goes away."""
+    mode = "server=on,wait=on" if listens else "reconnect=1"
     return ["-object", f"memory-backend-memfd,id=memory,size={memory}M,share=on",
             "-numa", "node,memdev=memory", "-chardev",
-            # Connects again, once a second, when the back end goes away.
-            f"socket,id=chnet,path={path},reconnect=1",
+            f"socket,id=chnet,path={path},{mode}",
             "-netdev", "vhost-user,id=net,chardev=chnet",
             # QEMU 7.2 without KVM crashes when a vhost-user device has interrupt vectors.
             "-device", device(mac) + ",vectors=0"]

@@ -369,12 +369,16 @@ class Raw(lab.Process):
                          namespace="host")
 
     @classmethod
+    def on(cls, name, nic, *parameters):
+        """One with the probe, on that socket, which may have more settings behind it."""
+        return cls(name, *vmm_words("probe.dhcp=off", *parameters, memory="size=64M,shared=on"),
+                   "--cpus", "boot=1,nested=off", "--net",
+                   f"vhost_user=true,mac={probe.MAC},socket={nic}")
+
+    @classmethod
     def boots(cls, name, nic):
-        """One with the probe, on that socket; it pings by now."""
-        guest = cls(name, *vmm_words("probe.dhcp=off", f"probe.pings={PINGS}",
-                                     memory="size=64M,shared=on"),
-                    "--cpus", "boot=1,nested=off", "--net",
-                    f"vhost_user=true,socket={nic},mac={probe.MAC}")
+        """The same; it pings by now."""
+        guest = cls.on(name, nic, f"probe.pings={PINGS}")
         guest.wait_line("the gateway answers ARP", 30)
         return guest
 
@@ -405,9 +409,13 @@ def _remote():
     return remote
 
 
-def _clear(vhost):
+def _stop(vhost):
     vhost.signal(signal.SIGTERM)
     lab.expect(vhost.wait() == 0, f"{vhost.lines[-5:]}")
+
+
+def _clear(vhost):
+    _stop(vhost)
     for path in lab.SCRATCH.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
@@ -442,6 +450,38 @@ def migration():
     ports = json.loads(chnet("ports", "--json"))["ports"]
     lab.expect(min(port["rx_packets"] for port in ports) > 0, f"{ports}")
     _clear(vhost)
+
+
+@case("vhost_mode=server: whoever is there first waits; again for another VM; kill -9 of the data "
+      "plane")
+def listens():
+    nic = lab.SCRATCH / "server.sock"
+    spec = f"{nic},mode=server,mac={probe.MAC},ip=172.16.0.2"
+    vhost = Vhost("--socket", spec).ready()
+    vhost.wait_line(f"port 0: waits for a VMM to listen at {nic}")
+    size = 150000
+    for name in ("first", "second"):
+        at.server.hold_at(size // 2, False)
+        guest = Raw.on(name, f"{nic},vhost_mode=server", _server(), f"probe.bytes={size}",
+                       "probe.pings=3", "probe.time_ms=60000", "probe.patience_ms=30000")
+        at.server.wait_held()
+        (victim,) = vhost.data_plane()
+        os.kill(victim, signal.SIGKILL)
+        lab.wait_gone([victim])
+        at.server.go_on()
+        guest.wait_line("# end of the probe, 0 failed", 120)
+        guest.expect_end()
+    _stop(vhost)
+    guest = Raw.on("early", f"{nic},vhost_mode=server", _server(), "probe.bytes=200000",
+                   "probe.pings=10")
+    guest.wait_line("vmm event = starting")
+    vhost = Vhost("--socket", spec).ready()
+    guest.wait_line("# end of the probe, 0 failed", 60)
+    guest.expect_end()
+    _stop(vhost)
+    # What Cloud Hypervisor leaves is its own.
+    for path in (nic, *(lab.SCRATCH / f"{name}.api" for name in ("first", "second", "early"))):
+        path.unlink(missing_ok=True)
 
 
 @case("a snapshot is restored: the guest goes on where it was")

@@ -48,11 +48,11 @@ def far_registers():
         lab.expect(int(detail.partition("0x")[2].split()[0], 16) >= 1 << 32, detail)
 
 
-@lab.test("kill -9 of the data plane in the middle of a download, and of an upload")
-def killed():
+def _killed(network):
+    """The data plane dies while a guest on that network downloads, and while it uploads."""
     size = 3000000
     at.world.hold_at(size // 2, False)
-    guest = Probe(vhost_network(SOCKET), f"probe.server={at.world}", f"probe.bytes={size}",
+    guest = Probe(network, f"probe.server={at.world}", f"probe.bytes={size}",
                   "probe.time_ms=60000", "probe.patience_ms=30000", "probe.pings=3")
     victims = []
     for upload in (False, True):
@@ -73,8 +73,29 @@ def killed():
                f"{adopted}")
     lab.expect(len(set([*victims, *at.vhost.data_plane()])) == 3, f"killed: {victims}")
     at.vhost.signal(signal.SIGTERM)
-    at.vhost.wait()
+    lab.expect(at.vhost.wait() == 0, f"{at.vhost.lines[-5:]}")
     return "\n".join(results[what].detail for what in (probe.DOWNLOAD, probe.UPLOAD))
+
+
+@lab.test("kill -9 of the data plane in the middle of a download, and of an upload")
+def killed():
+    return _killed(vhost_network(SOCKET))
+
+
+@lab.test("the same with a QEMU that listens (server=on), once it came second and once first")
+def listens():
+    network = vhost_network(SOCKET, listens=True)
+    spec = f"{SOCKET},mode=server,mac={probe.MAC},ip=172.16.0.2"
+    at.vhost = Vhost("--socket", spec).ready()
+    at.vhost.wait_line(f"port 0: waits for a VMM to listen at {SOCKET}")
+    note = _killed(network)
+    guest = Probe(network, f"probe.server={at.world}", "probe.bytes=200000", "probe.pings=3")
+    guest.wait_line("waiting for connection")
+    at.vhost = Vhost("--socket", spec).ready()
+    guest.expect_good(skipped=[probe.INTERRUPT])
+    at.vhost.signal(signal.SIGTERM)
+    at.vhost.wait()
+    return note
 
 
 @lab.test("on a TAP: every check is good, the address is static")
