@@ -26,9 +26,9 @@
 #include "tests/frontend/api.h"
 #include "tests/frontend/neighbours.h"
 
-#define ROUNDS 20
+#define ROUNDS 10
 /* How often a hostile VMM hangs up. */
-#define HANG_UPS 100
+#define HANG_UPS 50
 
 static struct frontend_options options;
 static struct neighbours neighbours;
