@@ -6,6 +6,7 @@ programs come from the folder that bench/open_vswitch fills: no service of the m
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -57,6 +58,12 @@ class OpenVSwitch(backends.Backend):
         return self.tool("usr/bin/ovs-vsctl", f"--db={self.remote}", "--timeout=25",
                          *([] if wait else ["--no-wait"]), *arguments)
 
+    @staticmethod
+    def listens(path):
+        """Its file is there before anybody listens."""
+        with socket.socket(socket.AF_UNIX) as made:
+            return made.connect_ex(path) == 0
+
     def start_database(self):
         store = os.path.join(self.directory, "conf.db")
         self.tool("usr/bin/ovsdb-tool", "create", store, self.path(self.setup, self.SCHEMA))
@@ -67,7 +74,7 @@ class OpenVSwitch(backends.Backend):
                  f"--remote=p{self.remote}"],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + backends.START_SECONDS
-        while not os.path.exists(os.path.join(self.directory, "db")):
+        while not self.listens(os.path.join(self.directory, "db")):
             if self.database.poll() is not None or time.monotonic() > deadline:
                 self.fail("its database did not start")
             time.sleep(0.001)
