@@ -260,7 +260,8 @@ static void ports_come_and_go(void **state)
 		add(fixture, 201, "guest2");
 		fixture_pass(fixture, 0, 1, 60);
 	}
-	fixture_expect_fds(fixture, fds);
+	/* The last request's connection may still be there. */
+	fixture_expect_fds(fixture, fds + 1);
 }
 
 /* A data plane that was started without such a port cannot connect: its sandbox is closed. */
