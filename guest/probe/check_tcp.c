@@ -48,14 +48,18 @@ static void fill(void *context, uint32_t offset, uint8_t *bytes, size_t length)
 static void take(void *context, uint32_t offset, const uint8_t *bytes, size_t length)
 {
 	struct transfer *transfer = context;
+	struct text *answer = &transfer->answer;
 
 	if (!transfer->upload) {
 		if (!pattern_matches(offset, bytes, length))
 			transfer->wrong++;
 		return;
 	}
-	for (size_t i = 0; i < length; i++)
-		text_add(&transfer->answer, (const char[]){(char)bytes[i], '\0'});
+	if (offset >= sizeof(answer->bytes) || length >= sizeof(answer->bytes) - offset)
+		return;
+	memcpy(answer->bytes + offset, bytes, length);
+	if (answer->length < offset + length)
+		answer->length = offset + length;
 }
 
 static void take_segment(void *context, const struct ip_datagram *datagram)

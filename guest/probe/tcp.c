@@ -43,12 +43,6 @@ struct segment {
 	size_t length; /* of the data */
 };
 
-/* Sequence numbers go around (RFC 9293, 3.4). */
-static bool before(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) < 0;
-}
-
 void tcp_open(struct tcp *tcp, const struct tcp_stream *stream, uint16_t port, uint16_t peer_port,
 	uint32_t sequence, uint64_t now_us)
 {
@@ -72,7 +66,7 @@ uint32_t tcp_sent(const struct tcp *tcp)
 {
 	uint32_t sent = tcp->highest - tcp->first;
 
-	if (before(tcp->highest, tcp->first))
+	if (tcp_before(tcp->highest, tcp->first))
 		return 0;
 	return sent < tcp->length ? sent : tcp->length;
 }
@@ -81,7 +75,7 @@ uint32_t tcp_acknowledged(const struct tcp *tcp)
 {
 	uint32_t count = tcp->unacknowledged - tcp->first;
 
-	if (before(tcp->unacknowledged, tcp->first))
+	if (tcp_before(tcp->unacknowledged, tcp->first))
 		return 0;
 	return count < tcp->length ? count : tcp->length;
 }
@@ -180,10 +174,10 @@ static void input_acknowledgement(struct tcp *tcp, const struct segment *segment
 {
 	uint32_t acknowledged = segment->acknowledgement - tcp->unacknowledged;
 
-	if (before(tcp->unacknowledged, segment->acknowledgement) &&
-		!before(tcp->highest, segment->acknowledgement)) {
+	if (tcp_before(tcp->unacknowledged, segment->acknowledgement) &&
+		!tcp_before(tcp->highest, segment->acknowledgement)) {
 		tcp->unacknowledged = segment->acknowledgement;
-		if (before(tcp->next, tcp->unacknowledged))
+		if (tcp_before(tcp->next, tcp->unacknowledged))
 			tcp->next = tcp->unacknowledged;
 		if (tcp->congestion < WINDOW)
 			tcp->congestion += acknowledged;
@@ -198,6 +192,21 @@ static void input_acknowledgement(struct tcp *tcp, const struct segment *segment
 	tcp->peer_window = segment->window;
 }
 
+/* Data behind a hole: a FIN there comes again. Each such segment is answered by itself. */
+static void input_ahead(struct tcp *tcp, const struct segment *segment, uint64_t now_us)
+{
+	uint32_t end = segment->sequence + (uint32_t)segment->length;
+
+	tcp->repeats++;
+	tcp->disordered++;
+	if (tcp->peer_closed || segment->length == 0 || end - tcp->expected > WINDOW ||
+		!tcp_islands_add(&tcp->islands, segment->sequence, end))
+		return;
+	tcp->stream->take(tcp->stream->context, segment->sequence - tcp->peer_first, segment->data,
+		segment->length);
+	tcp->heard_us = now_us;
+}
+
 static void input_data(struct tcp *tcp, const struct segment *segment, uint64_t now_us)
 {
 	uint32_t known = tcp->expected - segment->sequence;
@@ -205,6 +214,10 @@ static void input_data(struct tcp *tcp, const struct segment *segment, uint64_t 
 
 	if (segment->length == 0 && !fin)
 		return;
+	if (tcp_before(tcp->expected, segment->sequence)) {
+		input_ahead(tcp, segment, now_us);
+		return;
+	}
 	tcp->acknowledge = true;
 	/* All of it must be new from some byte on; a FIN counts as one more byte. */
 	if (known > segment->length || (known == segment->length && known > 0 && !fin) ||
@@ -216,9 +229,12 @@ static void input_data(struct tcp *tcp, const struct segment *segment, uint64_t 
 		tcp->stream->take(tcp->stream->context, tcp->expected - tcp->peer_first,
 			segment->data + known, segment->length - known);
 	tcp->expected += (uint32_t)(segment->length - known);
+	tcp->repeats = 0;
 	if (fin) {
 		tcp->expected++;
 		tcp->peer_closed = true;
+	} else {
+		tcp->expected = tcp_islands_reach(&tcp->islands, tcp->expected);
 	}
 	tcp->heard_us = now_us;
 }
@@ -269,7 +285,7 @@ static size_t write_segment(struct tcp *tcp, uint8_t *bytes, uint8_t flags, size
 	bytes[TCP_FLAGS] = flags;
 	store16_be(bytes + TCP_WINDOW, htons(WINDOW));
 	tcp->next += counted;
-	if (before(tcp->highest, tcp->next))
+	if (tcp_before(tcp->highest, tcp->next))
 		tcp->highest = tcp->next;
 	if (flags & FLAG_ACK)
 		tcp->acknowledge = false;
@@ -362,5 +378,10 @@ size_t tcp_output(struct tcp *tcp, uint8_t *bytes, uint64_t now_us)
 	}
 	if (tcp->closing && tcp->next == end && tcp->state == TCP_OPEN)
 		return write_segment(tcp, bytes, FLAG_ACK | FLAG_FIN, 0);
-	return tcp->acknowledge ? write_segment(tcp, bytes, FLAG_ACK, 0) : 0;
+	if (tcp->acknowledge)
+		return write_segment(tcp, bytes, FLAG_ACK, 0);
+	if (tcp->repeats == 0)
+		return 0;
+	tcp->repeats--;
+	return write_segment(tcp, bytes, FLAG_ACK, 0);
 }
