@@ -212,6 +212,11 @@ static void interrupt(struct ring *ring)
 		return;
 }
 
+bool ring_is_polled(const struct ring *ring)
+{
+	return __atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT;
+}
+
 void ring_publish(struct ring *ring)
 {
 	uint16_t old = ring->published_used;
@@ -236,8 +241,7 @@ void ring_publish(struct ring *ring)
 		uint16_t event = __atomic_load_n(used_event(ring), __ATOMIC_RELAXED);
 		wanted = vring_need_event(event, used, ring->signalled_used);
 	} else {
-		uint16_t flags = __atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED);
-		wanted = !(flags & VRING_AVAIL_F_NO_INTERRUPT);
+		wanted = !ring_is_polled(ring);
 	}
 	ring->signalled_used = used;
 	if (wanted)

@@ -143,6 +143,9 @@ bool ring_has_work(struct ring *ring);
 bool ring_arm(struct ring *ring);
 /* As ring_arm(), for buffers beyond those that ring_tx_burst() has seen. */
 bool ring_arm_room(struct ring *ring);
+/* Does the driver want no interrupts (avail.flags)? One of its flags, which it may change. */
+bool ring_is_polled(const struct ring *ring);
+
 /* Asks the driver not to notify. */
 void ring_disarm(struct ring *ring);
 

@@ -170,16 +170,31 @@ static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint
 }
 
 /*
- * The same for a guest from which frames are withheld.
- *
- * One frame at a time is taken: its driver looks for it at the end of the used ring only, and waits
- * for an interrupt of its own.
+ * The same for a guest from which frames are withheld, until its driver turns out to poll.
  */
+
+/* Whether it does: then it is served as any other from now on. Control chooses anew when its rings
+ * start again, and does that while they are parked. */
+static bool is_other(struct vhost_port *vhost, const struct ring *ring)
+{
+	if (vhost->withhold != WITHHOLD_AUTO || !ring_is_polled(ring))
+		return false;
+	__atomic_store_n(&vhost->port.ops, &vhost_port_ops, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* One frame at a time is taken: the driver looks for it at the end of the used ring only, and waits
+ * for an interrupt of its own. */
 static uint16_t rx_singly(struct port *port, struct packet *packets[], uint16_t max)
 {
+	struct vhost_port *vhost = vhost_port(port);
+	const struct ring *ring = load(&vhost->rx);
+
+	if (ring && is_other(vhost, ring))
+		return rx_burst(port, packets, max);
 	uint16_t count = rx_burst(port, packets, max < 1 ? max : 1);
 	if (count)
-		withhold_learn(&vhost_port(port)->guest, packets[0]);
+		withhold_learn(&vhost->guest, packets[0]);
 	return count;
 }
 
@@ -194,6 +209,8 @@ static uint16_t tx_withholding(struct port *port, struct packet *const packets[]
 		stats_drop(port->stats, DROP_PORT_DOWN, count);
 		return count;
 	}
+	if (is_other(vhost, ring))
+		return tx_burst(port, packets, count);
 	vhost->written = ring;
 	for (; done < count; done++) {
 		struct packet *p = packets[done];

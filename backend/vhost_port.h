@@ -154,8 +154,9 @@ void vhost_port_look(struct vhost_port *port, struct vhost_port_state *ret_state
  * allowed. */
 void vhost_port_fini(struct vhost_port *port);
 
-/* The worker's operations (vhost_io.c); the second while withhold.h applies. Control changes them
- * while both rings are parked, so other ports pay nothing. */
+/* The worker's operations (vhost_io.c); the second while withhold.h applies. Control chooses while
+ * both rings are parked, and the second give way to the first by themselves: other ports pay
+ * nothing. */
 extern const struct port_ops vhost_port_ops;
 extern const struct port_ops vhost_port_withholding_ops;
 

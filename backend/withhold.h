@@ -14,10 +14,12 @@
  * long as one of the two is not known, it is not asked for: a guest with a fixed address may say
  * nothing before it is spoken to.
  *
- * Such a driver is known by what it acked: VERSION_1 and MAC alone, and it waits for interrupts.
- * Firmware (EDK2) acks no more, but polls, and takes frames of 1,514 bytes. That it polls is seen
- * under Cloud Hypervisor, where its queues have no call descriptors; QEMU always gives them, and
- * firmware there looks like RedoxOS until its socket says profile=full (not run).
+ * Such a driver is known by what it acked, VERSION_1 and MAC alone, and by that it waits for
+ * interrupts: never says VRING_AVAIL_F_NO_INTERRUPT. Firmware and boot loaders (EDK2, iPXE, U-Boot)
+ * ack no more, and take frames of 1,514 bytes, but poll. That is seen when the rings start under
+ * Cloud Hypervisor, which gives queues without a vector no call descriptors. QEMU always gives
+ * them, so there it is seen from the first frame on (vhost_io.c): EDK2 sets the flag after
+ * DRIVER_OK.
  */
 #pragma once
 

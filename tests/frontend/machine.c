@@ -54,14 +54,20 @@ int machine_start(struct machine *machine, uint32_t base)
 		redox_reset(&machine->redox);
 	else
 		driver_clear(&frontend->driver);
+	/* EDK2 says whether it wants interrupts after DRIVER_OK, too. */
+	for (int i = 0; ok_first && !is_redox(machine) && i < DRIVER_QUEUES; i++)
+		frontend->driver.queues[i].avail->flags = 0;
 	if (!ok_first)
 		error = driver_post_all(&frontend->driver);
 	if (!error)
 		error = frontend_resume(frontend);
 	if (error || !ok_first)
 		return error;
-	if (!is_redox(machine))
+	if (!is_redox(machine)) {
+		for (int i = 0; i < DRIVER_QUEUES; i++)
+			virtqueue_disarm(&frontend->driver.queues[i]);
 		return driver_post_all(&frontend->driver);
+	}
 	redox_start(&machine->redox);
 	return 0;
 }

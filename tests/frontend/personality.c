@@ -48,6 +48,46 @@ const struct personality personalities[PERSONALITY_COUNT] = {
 		.shared_header = true,
 	},
 	{
+		/* Under QEMU, which gives it call descriptors: what polls has to be seen. */
+		.name = "edk2-qemu",
+		.rx_layout = {.header_apart = true},
+		.tx_layout = {.header_apart = true},
+		.rx_buffer = DRIVER_HEADER_LENGTH + ETHERNET_MAX,
+		.rx_slots = 64,
+		.tx_slots = 32,
+		.size_min = 2,
+		.frame_max = ETHERNET_MAX,
+		.no_interrupt = true,
+		.kicks_always = true,
+		.ok_first = true,
+		.shared_header = true,
+	},
+	{
+		/* Eight receive buffers, whatever the queue holds. */
+		.name = "ipxe",
+		.rx_layout = {.header_apart = true},
+		.tx_layout = {.header_apart = true},
+		.rx_buffer = DRIVER_HEADER_LENGTH + ETHERNET_MAX + 4,
+		.rx_slots = 8,
+		.size_min = 2,
+		.frame_max = ETHERNET_MAX,
+		.no_interrupt = true,
+		.ok_first = true,
+		.shared_header = true,
+	},
+	{
+		/* One frame in flight. */
+		.name = "u-boot",
+		.tx_layout = {.header_apart = true},
+		.rx_buffer = DRIVER_HEADER_LENGTH + ETHERNET_MAX,
+		.rx_slots = 32,
+		.tx_slots = 1,
+		.size_min = 2,
+		.frame_max = ETHERNET_MAX,
+		.no_interrupt = true,
+		.ok_first = true,
+	},
+	{
 		/* The header in the headroom of the frame; pages behind it. */
 		.name = "linux",
 		.features = MRG | SEND_OFFLOADS | RECEIVE_OFFLOADS | RING_BITS,

@@ -30,7 +30,8 @@ struct personality {
 	uint16_t size_min;  /* the smallest queue that it can use */
 	uint32_t frame_max; /* bytes of the longest frame without TSO, Ethernet header included */
 	bool no_vector;	    /* has no interrupt at all: the VMM sends no SET_VRING_CALL */
-	bool no_interrupt;  /* has a vector, and never asks for an interrupt */
+	bool no_interrupt;  /* has a vector, and never asks for an interrupt; with ok_first it says
+			     * so after DRIVER_OK */
 	bool kicks_always;  /* never looks whether a kick is wanted */
 	bool ok_first;	    /* DRIVER_OK, and then the first receive buffer */
 	bool one_buffer;    /* drops frames that lie in several, though it acked MRG_RXBUF */
@@ -38,7 +39,7 @@ struct personality {
 	bool no_bursts;	    /* redox-a: sees the newest frame of a burst, and each buffer once */
 };
 
-#define PERSONALITY_COUNT 13
+#define PERSONALITY_COUNT 16
 extern const struct personality personalities[PERSONALITY_COUNT];
 
 /* The row of this name; NULL: there is none. */
