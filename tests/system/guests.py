@@ -149,9 +149,10 @@ def uml_modules():
         "net/core/failover.ko", "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko")]
 
 
-def qemu_command(name, network):
-    """QEMU without KVM, Debian's cloud kernel and busybox; `network`: options for its device."""
-    folder = lab.CACHE / "cloud-kernel"
+def qemu_command(name, network, kernel="cloud-kernel"):
+    """QEMU without KVM, Debian's cloud kernel and busybox; `network`: options for its device,
+    `kernel`: its folder."""
+    folder = lab.CACHE / kernel
     if not (folder / "vmlinuz").exists():
         raise lab.Skip(f"no kernel in {folder} (./dev test downloads one)")
     modules = (folder / "modules").read_text().strip()
@@ -166,7 +167,7 @@ def qemu_command(name, network):
 class QemuGuest(Guest):
     """QEMU without KVM on the vhost-user socket `path`: busybox on Debian's cloud kernel."""
 
-    def __init__(self, name, path, mac="52:54:00:12:34:56"):
+    def __init__(self, name, path, mac="52:54:00:12:34:56", kernel="cloud-kernel", properties=""):
         super().__init__(name, qemu_command(name, [
             "-object", "memory-backend-memfd,id=memory,size=256M,share=on",
             "-numa", "node,memdev=memory", "-chardev",
@@ -174,7 +175,7 @@ class QemuGuest(Guest):
             f"socket,id=chnet,path={path},reconnect=1",
             "-netdev", "vhost-user,id=net,chardev=chnet",
             # QEMU 7.2 without KVM crashes when a vhost-user device has interrupt vectors.
-            "-device", f"virtio-net-pci,netdev=net,mac={mac},vectors=0,romfile="]))
+            "-device", f"virtio-net-pci,netdev=net,mac={mac},vectors=0,romfile={properties}"], kernel))
 
     def booted(self, limit_s=120):
         super().booted(limit_s)

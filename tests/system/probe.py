@@ -28,11 +28,11 @@ def device(mac=MAC):
     return f"virtio-net-pci,netdev=net,mac={mac},romfile=,disable-legacy=on"
 
 
-def vhost_network(path, mac=MAC, memory=MEMORY, listens=False):
+def vhost_network(path, mac=MAC, memory=MEMORY, listens=False, backend="memory-backend-memfd"):
     """QEMU's options for a device on the vhost-user socket `path`, at which QEMU itself listens or,
     else, connects again, once a second, when the back end goes away."""
     mode = "server=on,wait=on" if listens else "reconnect=1"
-    return ["-object", f"memory-backend-memfd,id=memory,size={memory}M,share=on",
+    return ["-object", f"{backend},id=memory,size={memory}M,share=on",
             "-numa", "node,memdev=memory", "-chardev",
             f"socket,id=chnet,path={path},{mode}",
             "-netdev", "vhost-user,id=net,chardev=chnet",
@@ -44,10 +44,15 @@ def tap_network(name, mac=MAC):
     return ["-netdev", f"tap,id=net,ifname={name},script=no,downscript=no", "-device", device(mac)]
 
 
-def qemu_command(network, parameters="", kernel=KERNEL, memory=MEMORY):
-    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-M", "q35", "-m", str(memory),
+def qemu_machine(network, *more, memory=MEMORY, machine="q35"):
+    """QEMU without KVM and without anything that is not asked for; a serial line is its output."""
+    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-M", machine, "-m", str(memory),
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            "-serial", "stdio", *network, "-kernel", kernel, "-append", parameters]
+            "-serial", "stdio", *network, *more]
+
+
+def qemu_command(network, parameters="", kernel=KERNEL, memory=MEMORY):
+    return qemu_machine(network, "-kernel", kernel, "-append", parameters, memory=memory)
 
 
 # With 4 GiB of registers in another device, the firmware puts all that may be there above 4 GiB.
