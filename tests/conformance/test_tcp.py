@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """TCP connections: RFC 5382 REQ-2 and REQ-4."""
+import time
+
 import lab
 from path import ICMP, TCP, Raw, about, embedded, path, sound
 
@@ -134,16 +136,19 @@ def flood():
     p = path()
     port = _out(p, 45008, "S", 1)
     _in(p, port, 45008, "SA", 500, 2)
+    began = time.monotonic()
     for number in range(3000):
         p.far.send(p.made_back(TCP(sport=1024 + number, dport=port, flags="S"), "198.51.100.98"))
     p.fence()
+    # 64 are held for six seconds; a slow machine needs longer than that for the flood.
+    most = 64 * (1 + int((time.monotonic() - began) / 6))
     p.forward(6.1)
     p.fence()
     p.fence()
     errors = 0
     while p.far.take(lambda got: ICMP in got and got.dst == "198.51.100.98", 0.2):
         errors += 1
-    lab.expect(1 <= errors <= 64, f"{errors} answers to a flood")
+    lab.expect(1 <= errors <= most, f"{errors} answers to a flood, not {most}")
     _out(p, 45008, "A", 2, 501)
     _in(p, port, 45008, "PA", 501, 2, b"alive")
 
