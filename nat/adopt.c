@@ -121,21 +121,13 @@ static bool is_key_in_use(
 	       SESSION_NONE;
 }
 
-/* The world sees outside_be alone; the alias is between guests, as long as they are hairpinned. */
-static bool is_outside_valid(const struct nat *nat, const struct session *s)
-{
-	return s->outside_be == nat->config.outside_be ||
-	       (nat_is_outside(nat, s->outside_be) &&
-		       flows_is_hairpin(nat, s->remote_be, s->remote_port_be, s->protocol));
-}
-
 static bool is_session_valid(const struct nat *nat, const struct session *s)
 {
 	return s->commit == SESSION_LIVE && s->protocol != 0 &&
 	       is_state_of_protocol(s->state, s->protocol) && is_session_of_mapping(nat, s) &&
-	       is_outside_valid(nat, s) && !nat_is_lan(nat, s->remote_be) &&
-	       !nat_is_expired(nat, s) && !is_key_in_use(nat, s, FLOW_OUT) &&
-	       !is_key_in_use(nat, s, FLOW_IN);
+	       flows_may_meet(nat, s->outside_be, s->remote_be, s->remote_port_be, s->protocol) &&
+	       !nat_is_lan(nat, s->remote_be) && !nat_is_expired(nat, s) &&
+	       !is_key_in_use(nat, s, FLOW_OUT) && !is_key_in_use(nat, s, FLOW_IN);
 }
 
 static void adopt_session(struct nat *nat, uint32_t record)

@@ -149,6 +149,14 @@ bool flows_is_hairpin(
 		       port <= nat->config.port_high);
 }
 
+bool flows_may_meet(const struct nat *nat, uint32_t outside_be, uint32_t remote_be,
+	uint16_t remote_port_be, uint8_t protocol)
+{
+	return outside_be == nat->config.outside_be ||
+	       (nat_is_outside(nat, outside_be) &&
+		       flows_is_hairpin(nat, remote_be, remote_port_be, protocol));
+}
+
 void flows_derive(const struct nat *nat, struct session *s)
 {
 	uint16_t port_delta = checksum_delta16(s->inside_port_be, s->outside_port_be);

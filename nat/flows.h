@@ -47,6 +47,13 @@ int flows_open(struct nat *nat, uint32_t mapping, const struct flow_key *key,
 bool flows_is_hairpin(
 	const struct nat *nat, uint32_t remote_be, uint16_t remote_port_be, uint8_t protocol);
 
+/*
+ * Whether a session may show `outside_be` to that remote: the world sees the outside address alone,
+ * the alias is between guests, as long as they are hairpinned. Network byte order.
+ */
+bool flows_may_meet(const struct nat *nat, uint32_t outside_be, uint32_t remote_be,
+	uint16_t remote_port_be, uint8_t protocol);
+
 /* Fills in what a session's addresses and ports determine: deltas and the hairpin flag. */
 void flows_derive(const struct nat *nat, struct session *s);
 

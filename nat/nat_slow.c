@@ -206,6 +206,12 @@ static int open_in(struct nat *nat, const struct flow_key *key, enum tcp_event e
 		*ret_reason = NAT_DROP_NO_SESSION;
 		return -1;
 	}
+	/* The host takes its own address out of what the world sends: by it come guests alone. */
+	if (!flows_may_meet(
+		    nat, flow_local(key), flow_remote(key), flow_remote_port(key), protocol)) {
+		*ret_reason = NAT_DROP_DESTINATION;
+		return -1;
+	}
 	mapping = mapping_in(nat, flows_space(protocol), key);
 	if (mapping == MAPPING_NONE) {
 		*ret_reason = NAT_DROP_NO_MAPPING;
@@ -267,10 +273,6 @@ enum nat_verdict nat_slow_in(struct nat *nat, struct packet *p)
 	if (is_unroutable(load32_be(ip + IPV4_SOURCE)) ||
 		nat_is_lan(nat, load32_be(ip + IPV4_SOURCE)))
 		return nat_refuse(nat, p, NAT_DROP_MALFORMED);
-	/* The host takes its own address out of what the world sends: by it come guests alone. */
-	if (load32_be(ip + IPV4_DESTINATION) != nat->config.outside_be &&
-		!nat_is_outside(nat, load32_be(ip + IPV4_SOURCE)))
-		return nat_refuse(nat, p, NAT_DROP_DESTINATION);
 	if (hit_key(p, FLOW_IN, &key, &event))
 		return nat_slow_session_in(nat, p, &key, event);
 	if (p->flags & (PACKET_FRAGMENT | PACKET_LATER_FRAGMENT))

@@ -225,10 +225,15 @@ static void the_alias_is_no_way_in(void **state)
 
 	config.alias_be = ip(HOST);
 	config.alias_owns_range = true;
+	config.port_low = 5000;
+	config.port_high = 5999;
 	fixture_init(&f, &config);
 	udp_out(&f, &p, END(GUEST, 5000), END(REMOTE, 80));
 	assert_dropped(
 		&f, udp_in(&f, &p, END(REMOTE, 81), END(HOST, 5000)), &p, NAT_DROP_DESTINATION);
+	/* Nor for what says that it comes from there. */
+	assert_dropped(
+		&f, udp_in(&f, &p, END(HOST, 22), END(HOST, 5000)), &p, NAT_DROP_DESTINATION);
 	assert_int_equal(udp_in(&f, &p, END(REMOTE, 81), END(OUTSIDE, 5000)), NAT_VERDICT_INSIDE);
 	assert_int_equal(udp_out(&f, &p, END(GUEST, 5000), END(REMOTE, 81)), NAT_VERDICT_WORLD);
 	assert_end(source_of(&p), OUTSIDE, 5000);
