@@ -415,8 +415,9 @@ def _files():
 
 
 def _is_ours(words):
-    """Whether a command line is of our programs or the stand-in VMM, wherever they were built."""
-    return any(pathlib.PurePath(word).name.startswith(("chnet", "vmm.py"))
+    """Whether a command line is of our programs or of a VMM, wherever they were built."""
+    return any(pathlib.PurePath(word).name.startswith(
+                   ("chnet", "vmm.py", "cloud-hypervisor", "qemu-system"))
                for word in words.split()[:2])
 
 
