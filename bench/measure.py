@@ -65,16 +65,17 @@ def generate(setup, backend, arguments):
 
 def take_turn(setup, backend, workload):
     """One workload on one back end, whose turn it is."""
-    backend.resume()
+    # One that polls leaves its processor's other threads no time: nobody may wait for them then.
     before = backend.before()
+    backend.resume()
     if workload.tool == "iperf3":
         answer = tcp.measure(setup, backend, workload)
     else:
         answer = generate(setup, backend, [
             "--seconds", setup.seconds, "--warm-up", min(0.1, setup.seconds), *workload.arguments,
             *backend.needs.get(workload.frames, ())])
-    backend.after(before, workload, answer)
     backend.pause()
+    backend.after(before, workload, answer)
     return answer
 
 
