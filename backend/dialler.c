@@ -31,7 +31,8 @@ static void tell(unsigned int index, const char *path, int error)
 		log_info("port %u: waits for a VMM to listen at %s", index, path);
 		break;
 	case -ECONNREFUSED:
-		log_info("port %u: nobody listens at %s, or hangs up at once: waits for its VMM",
+		log_info("port %u: no connection to %s came about: nobody listens, it takes no "
+			 "more, or hangs up at once",
 			index, path);
 		break;
 	case -ENOTSOCK:

@@ -4,7 +4,8 @@
  * worker runs. One thread at a time calls this: the main one until the control thread runs, then
  * that one.
  *
- * A port whose VMM listens is connected when that is there: guests_dial() has to be called.
+ * A port whose VMM listens is connected when that is there: guests_dial() has to be called, which
+ * also registers it (vhost_dial.h).
  *
  * A port that comes is registered with librte_vhost, given to the worker in a worker_call(), and
  * listens last. A port that goes is parked for good, taken from the worker, and then unregistered,

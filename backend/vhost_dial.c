@@ -17,7 +17,7 @@ static int look(const char *path)
 {
 	struct stat status;
 
-	if (stat(path, &status))
+	if (lstat(path, &status))
 		return errno == EACCES ? -EACCES : -ENOENT;
 	if (!S_ISSOCK(status.st_mode))
 		return -ENOTSOCK;
@@ -31,13 +31,11 @@ int vhost_dial_try(struct vhost_port *port)
 	int error = look(port->path);
 	if (error)
 		return error;
-	if (port->dialled)
-		vhost_driver_unregister(port);
-	if (!port->registered)
-		error = vhost_driver_register(port, &vhost_port_device_ops);
+	/* That of the last attempt, if any. */
+	vhost_driver_unregister(port);
+	error = vhost_driver_register(port, &vhost_port_device_ops);
 	if (error)
 		return error;
-	port->dialled = true;
 	pthread_mutex_lock(&attempt);
 	/* What comes of it shows in the connection: the library says as little as it can. */
 	vhost_driver_start(port);

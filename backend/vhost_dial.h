@@ -15,13 +15,15 @@
  *    again at once, without end;
  *  - a VMM that comes is found up to a second later.
  * So whoever owns the port tries (guests.h), at most every VHOST_DIAL_INTERVAL_NS: one attempt is
- * registering, starting, and, when there is no connection then, unregistering. A Unix socket
- * connects at once or not at all, so no attempt waits.
+ * unregistering what the last one left, registering and starting. A Unix socket connects at once or
+ * not at all, so no attempt waits. Nothing is registered before: the library makes the descriptor
+ * when it is told of the socket, and closes it only after it was started.
  *
  * Threads. vhost_dial_try() runs in the thread that owns the ports: the main one at the start, the
  * control thread later. new_connection() is called within it, so for these ports it runs beside the
  * hooks of the library's thread. It touches the tables of vhost_connection.h, which have a lock,
- * and descriptors. All other hooks stay the library's thread's.
+ * and descriptors. An attempt that fails in the library at the last step calls destroy_connection()
+ * within it, too; otherwise that hook, as the others, is the library's thread's.
  *
  * The library shows a new connection to its thread before it is on its own list. When it hangs up
  * in between, it is taken from a list that it is not on. So destroy_connection(), which comes
@@ -43,9 +45,9 @@
 
 /*
  * Tries to connect, when there is no connection. 0: there is one. Else what is in the way:
- * -ENOENT: nothing is there; -ENOTSOCK: something that is no socket; -EACCES: this process may not
- * connect to it; -ECONNREFUSED: nobody listens there, or has hung up already; -EINVAL: librte_vhost
- * refuses it.
+ * -ENOENT: nothing is there; -ENOTSOCK: something that is no socket, or a link; -EACCES: this
+ * process may not connect to it; -ECONNREFUSED: no connection came about: nobody listens there, it
+ * takes no more, or has hung up already; -EINVAL: librte_vhost refuses it.
  */
 int vhost_dial_try(struct vhost_port *port);
 

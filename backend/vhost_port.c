@@ -282,7 +282,7 @@ int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *con
 	pthread_mutex_init(&port->lock, NULL);
 	memcpy(port->path, config->path, path_length + 1);
 	vhost_announce_init(&port->announcement, config->mac, config->ip_be);
-	int error = vhost_driver_register(port, &vhost_port_device_ops);
+	int error = port->dials ? 0 : vhost_driver_register(port, &vhost_port_device_ops);
 	if (error) {
 		port->path[0] = 0;
 		return error;

@@ -109,8 +109,7 @@ struct vhost_port {
 	pthread_mutex_t lock;
 	bool closing;	 /* nothing is resumed any more */
 	bool dials;	 /* the VMM listens, and we connect */
-	bool dialled;	 /* the library's socket is used up: it connected once, or tried to */
-	bool registered; /* the library knows the socket */
+	bool registered; /* the library knows the socket; if we connect, since the last attempt */
 	int ended_fd;	 /* eventfd of whoever connects again; borrowed */
 	int listen_fd;	 /* the library's, while it listens; -1 before and after */
 	char path[UNIX_PATH_MAX];
@@ -127,9 +126,9 @@ struct vhost_port {
 };
 
 /*
- * Makes the port and registers its socket with librte_vhost; connections are served after
- * vhost_port_start(), or made by vhost_dial_try(). Returns 0 or -errno (then *port needs no
- * vhost_port_fini()).
+ * Makes the port, and registers its socket with librte_vhost unless the VMM listens; connections
+ * are served after vhost_port_start(), or made by vhost_dial_try(). Returns 0 or -errno (then *port
+ * needs no vhost_port_fini()).
  */
 int vhost_port_init(struct vhost_port *port, const struct vhost_port_config *config);
 

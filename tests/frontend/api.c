@@ -12,6 +12,15 @@
 #include "tests/frontend/client.h"
 #include "tests/frontend/deadline.h"
 
+/* Until the server has closed the connection, too, so that its descriptor is gone: what it says
+ * ends before. 0 or -ETIMEDOUT. */
+static int wait_close(int fd, uint64_t deadline)
+{
+	struct pollfd wait = {.fd = fd}; /* a hang-up is always told */
+
+	return poll(&wait, 1, deadline_left_ms(deadline)) == 1 ? 0 : -ETIMEDOUT;
+}
+
 /* Everything up to the end of the connection: its length, or negative errno. */
 static ssize_t read_all(int fd, char *text, size_t size)
 {
@@ -32,7 +41,8 @@ static ssize_t read_all(int fd, char *text, size_t size)
 		length += (size_t)got;
 	}
 	text[length] = 0;
-	return (ssize_t)length;
+	int error = wait_close(fd, deadline);
+	return error ? error : (ssize_t)length;
 }
 
 int api_request(const char *socket_path, const char *method, const char *path, const char *sent,

@@ -98,6 +98,12 @@ static void waits_and_says_so_once(void **state)
 	assert_int_equal(run(now_ns + 100 * MS), 100);
 	assert_int_equal(lines("warning: port 1: "), 1);
 	assert_int_equal(lines("is no socket: remove it"), 1);
+	/* Nor is a link, wherever it leads: the monitor sees it so at the start. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/nowhere", path), 0);
+	assert_int_equal(run(now_ns + 200 * MS), 100);
+	assert_int_equal(lines("\n"), 2);
+	now_ns += 100 * MS;
 	/* The end of a connection is taken note of, and changes no pause. */
 	eventfd_write(dialler.ended_fd, 1);
 	assert_int_equal(run(now_ns + 150 * MS), 50);
