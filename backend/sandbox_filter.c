@@ -190,9 +190,11 @@ static const struct sandbox_rule wide[] = {
 static const struct sandbox_rule settle[] = {
 	FAIL(open, EACCES),
 	FAIL(openat, EACCES),
-	/* datagrams reach sockets of others without connect(); AF_UNIX takes raw for datagram */
+	/* datagrams reach sockets of others without connect(); AF_UNIX takes raw for datagram;
+	 * sequenced packets are some services' (udev's control socket), and no VMM's */
 	FAIL_WHEN(socket, EPROTONOSUPPORT, 1, TYPE, SOCK_DGRAM),
 	FAIL_WHEN(socket, EPROTONOSUPPORT, 1, TYPE, SOCK_RAW),
+	FAIL_WHEN(socket, EPROTONOSUPPORT, 1, TYPE, SOCK_SEQPACKET),
 	FAIL_WHEN(mmap, EACCES, 2, PROT_EXEC, PROT_EXEC),
 	FAIL_WHEN(mprotect, EACCES, 2, PROT_EXEC, PROT_EXEC),
 };

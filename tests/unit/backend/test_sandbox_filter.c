@@ -134,6 +134,22 @@ static void test_calls_that_fail(void **state)
 	expect_good(calls_that_fail);
 }
 
+/* A datagram needs no connect(): other services of the same user would take it for root's. */
+static int only_streams_after_settling(void)
+{
+	if (sandbox_settle())
+		return 1;
+	if (!sandbox_has_filters())
+		return GOOD;
+	if (socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0 || errno != EPROTONOSUPPORT)
+		return 2;
+	if (socket(AF_UNIX, SOCK_RAW, 0) >= 0 || errno != EPROTONOSUPPORT)
+		return 3;
+	if (socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0) >= 0 || errno != EPROTONOSUPPORT)
+		return 5;
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 ? 4 : GOOD;
+}
+
 /* The network has a socket at which the VMM listens. */
 static int connect_works(void)
 {
@@ -144,10 +160,10 @@ static int connect_works(void)
 		errno != ENOENT)
 		return 1;
 	/* Nothing else is allowed for it. */
-	return !sandbox_has_filters() ||
-			       (socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EAFNOSUPPORT)
-		       ? GOOD
-		       : 2;
+	if (sandbox_has_filters() &&
+		(socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EAFNOSUPPORT))
+		return 2;
+	return only_streams_after_settling();
 }
 
 static void test_who_may_connect(void **state)
@@ -200,23 +216,9 @@ static void test_no_file_after_settling(void **state)
 	expect_good(no_file_after_settling);
 }
 
-/* A datagram needs no connect(): other services of the same user would take it for root's. */
-static int no_datagram_after_settling(void)
+static void test_only_streams_after_settling(void **state)
 {
-	if (sandbox_settle())
-		return 1;
-	if (!sandbox_has_filters())
-		return GOOD;
-	if (socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0 || errno != EPROTONOSUPPORT)
-		return 2;
-	if (socket(AF_UNIX, SOCK_RAW, 0) >= 0 || errno != EPROTONOSUPPORT)
-		return 3;
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 ? 4 : GOOD;
-}
-
-static void test_no_datagram_after_settling(void **state)
-{
-	expect_good(no_datagram_after_settling);
+	expect_good(only_streams_after_settling);
 }
 
 /* Settling reaches threads that run already. */
@@ -461,7 +463,7 @@ int main(void)
 		cmocka_unit_test(test_who_may_connect),
 		cmocka_unit_test(test_abort_is_an_abort),
 		cmocka_unit_test(test_no_file_after_settling),
-		cmocka_unit_test(test_no_datagram_after_settling),
+		cmocka_unit_test(test_only_streams_after_settling),
 		cmocka_unit_test(test_settling_reaches_other_threads),
 		cmocka_unit_test(test_worker_can_work),
 		cmocka_unit_test(test_worker_can_do_nothing_else),
