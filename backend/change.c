@@ -83,15 +83,13 @@ static int claim_path(struct change *change, unsigned int index, struct control_
 {
 	const struct options_socket *socket = &change->options->sockets[index];
 
-	if (!socket->vmm_listens)
-		return socket_claim_add(
-			change->foundation->claim, index, socket->path, TEXT(answer));
-	if (!change->connects)
+	if (socket->vmm_listens && !change->connects)
 		return refuse(answer, -EPERM,
 			"socket %s: the data plane of this network may connect to no VMM: start "
 			"the network with a socket of mode=server, or let the VMM connect",
 			socket->path);
-	return socket_claim_check_vmms(socket->path, TEXT(answer));
+	return socket_claim_add(
+		change->foundation->claim, index, socket->path, socket->vmm_listens, TEXT(answer));
 }
 
 static int port_add(

@@ -163,6 +163,14 @@ static int look(const char *path, bool *ret_there, const struct failure *failure
 	return 0;
 }
 
+/* Whether a VMM can listen there, or does. */
+static int check_vmms(const char *path, const struct failure *failure)
+{
+	bool there;
+
+	return look(path, &there, failure);
+}
+
 static int clear(const char *path, const struct failure *failure)
 {
 	bool there;
@@ -231,7 +239,7 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 	claim_lock_end(directory_fd);
 	for (unsigned int i = 0; !error && i < count; i++)
 		if (of_vmms >> i & 1)
-			error = socket_claim_check_vmms(paths[i], error_text, size);
+			error = check_vmms(paths[i], &failure);
 	if (!error)
 		error = socket_claim_clear(claim, error_text, size);
 	if (error) {
@@ -242,26 +250,18 @@ int socket_claim_take(int directory_fd, const char *const paths[], unsigned int 
 	return 0;
 }
 
-int socket_claim_check_vmms(const char *path, char *error_text, size_t size)
-{
-	const struct failure failure = {.text = error_text, .size = size};
-	bool there;
-
-	return look(path, &there, &failure);
-}
-
-int socket_claim_add(struct socket_claim *claim, unsigned int index, const char *path,
+int socket_claim_add(struct socket_claim *claim, unsigned int index, const char *path, bool is_vmms,
 	char *error_text, size_t size)
 {
 	const struct failure failure = {.text = error_text, .size = size};
 
 	int error = begin(claim->directory_fd, path, &failure);
 	if (!error)
-		error = take(claim, index, path, false, &failure);
+		error = take(claim, index, path, is_vmms, &failure);
 	claim_lock_end(claim->directory_fd);
 	if (error)
 		return error;
-	error = clear(path, &failure);
+	error = is_vmms ? check_vmms(path, &failure) : clear(path, &failure);
 	if (error)
 		socket_claim_drop(claim, index);
 	return error;

@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -38,16 +39,12 @@ struct socket_claim;
 int socket_claim_take(int directory_fd, const char *const paths[], unsigned int count,
 	uint64_t of_vmms, struct socket_claim **ret_claim, char *error, size_t size);
 
-/* Whether a VMM can listen at this path, or does: 0, or -ENOTSOCK, -EISDIR or another negative
- * errno with one line in `error`. */
-int socket_claim_check_vmms(const char *path, char *error, size_t size);
-
 /*
- * Claims one more path under a number below SOCKET_CLAIM_MAX that is free. Errors as above, and
- * nothing is changed then.
+ * The same for one more path, a VMM's or one of ours, under a number below SOCKET_CLAIM_MAX that is
+ * free. Errors as above, and nothing is changed then.
  */
-int socket_claim_add(
-	struct socket_claim *claim, unsigned int index, const char *path, char *error, size_t size);
+int socket_claim_add(struct socket_claim *claim, unsigned int index, const char *path, bool is_vmms,
+	char *error, size_t size);
 
 /* Gives one path up, and removes its socket unless somebody listens there. Harmless for a number
  * that is free. */

@@ -302,10 +302,21 @@ static void test_sockets_of_vmms(void **state)
 	uint32_t number = answer.number;
 	assert_true(options.sockets[number].vmm_listens);
 	assert_int_equal(count_claims(), claims);
+	/* By another name: a socket of ours, which would have us call ourselves; and the VMM's,
+	 * which is stale now. */
+	refused(-EADDRINUSE, "given twice", CONTROL_PORT_ADD, 0,
+		"/run/guests/./a.sock,mode=server");
+	refused(-EADDRINUSE, "given twice", CONTROL_PORT_ADD, 0,
+		"/run/guests/./vmm.sock,mode=server");
 	close(live);
+	refused(-EADDRINUSE, "given twice", CONTROL_PORT_ADD, 0, "/run/guests/./vmm.sock");
+	assert_true(exists("/run/guests/vmm.sock"));
 	assert_int_equal(ask(CONTROL_PORT_REMOVE, number, ""), 0);
 	assert_int_equal(ask(CONTROL_PORT_GONE, number, ""), 0);
 	assert_true(exists("/run/guests/vmm.sock"));
+	/* Now it is anybody's. */
+	assert_int_equal(ask(CONTROL_PORT_ADD, 0, "/run/guests/./vmm.sock"), 0);
+	assert_false(exists("/run/guests/vmm.sock"));
 	change.connects = false;
 }
 
