@@ -14,7 +14,7 @@ struct change {
 	struct foundation *foundation;
 	unsigned int serial;		   /* of the next socket that gets its path from us */
 	bool leaving[OPTIONS_SOCKETS_MAX]; /* no longer configured, still claimed */
-	bool connects; /* the sandbox of the data plane that runs lets it connect to VMMs */
+	bool connects; /* sandboxes let data planes connect to VMMs; as the network was started */
 };
 
 /* Carries a request out. `request` may hold anything; `answer` is always filled in. */

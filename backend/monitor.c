@@ -190,6 +190,16 @@ static int watch_signals(struct monitor *monitor)
 	return monitor->deadline_fd < 0 ? -errno : 0;
 }
 
+/* What else listens for root is in reach of a data plane that may connect. */
+static void warn_of_root(const struct monitor *monitor)
+{
+	if (monitor->change.connects && geteuid() == 0 &&
+		socket_claim_owner(monitor->foundation.claim) == 0)
+		log_warning("mode=server: the data plane has root's user id, since the (first) "
+			    "socket's directory is root's, and may connect to all that listens "
+			    "for root: take a directory of the user who runs the VMMs");
+}
+
 int monitor_run(const struct monitor_config *config)
 {
 	struct monitor monitor = {
@@ -214,8 +224,12 @@ int monitor_run(const struct monitor_config *config)
 		log_error("%s", text);
 		goto out;
 	}
-	monitor.change =
-		(struct change){.options = &monitor.options, .foundation = &monitor.foundation};
+	monitor.change = (struct change){
+		.options = &monitor.options,
+		.foundation = &monitor.foundation,
+		.connects = options_has_vmm_socket(config->options),
+	};
+	warn_of_root(&monitor);
 	dns_child_start(&monitor.dns, &monitor.foundation, config->options, &monitor.dns_be);
 	error = monitor_child_start(&monitor);
 	if (!error)

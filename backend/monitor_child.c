@@ -24,7 +24,6 @@ int monitor_child_start(struct monitor *monitor)
 		log_error("cannot make a line to the data plane: %s", strerror(-error));
 		return error;
 	}
-	monitor->change.connects = options_has_vmm_socket(&monitor->options);
 	struct child_config child = {
 		.run = monitor->config->dataplane,
 		.claim = foundation->claim,

@@ -278,6 +278,21 @@ static void ports_go_before_their_vmm_came(void **state)
 	}
 }
 
+/* The right to connect is the network's, as it was started, whatever ports it has when a data plane
+ * dies. */
+static void right_outlives_port_and_data_plane(void **state)
+{
+	struct fixture *fixture = *state;
+
+	start(fixture, 1);
+	ask(fixture, 204, "DELETE", "/v1/ports/0", NULL);
+	assert_int_equal(kill(fixture->dataplane, SIGKILL), 0);
+	said(fixture, 0, "chnet-vhost: another data plane is ready");
+	fixture_accept_new_dataplane(fixture);
+	add(fixture, 201, "guest0");
+	fixture_plug(fixture, 0, &options);
+}
+
 /* A data plane that was started without such a port cannot connect: its sandbox is closed. */
 static void port_is_refused_where_none_was(void **state)
 {
@@ -290,6 +305,21 @@ static void port_is_refused_where_none_was(void **state)
 	assert_non_null(strstr(answer, "may connect to no VMM: start the network with a socket of "
 				       "mode=server"));
 	fixture_plug(fixture, 0, &options);
+}
+
+/* A data plane that may connect is told to be root's, and only then. */
+static void warns_of_root(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(chown(fixture->directory, 1000, 1000), 0);
+	start(fixture, 1);
+	assert_int_equal(count_lines(fixture, "root's user id"), 0);
+	fixture_stop(fixture);
+	assert_int_equal(chown(fixture->directory, 0, 0), 0);
+	start(fixture, 1);
+	assert_int_equal(
+		count_lines(fixture, "warning: mode=server: the data plane has root's user id"), 1);
 }
 
 /* What lies in the VMM's place is told once, and does not keep the VMM from coming. */
@@ -418,7 +448,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(data_plane_dies),
 	TEST(ports_come_and_go),
 	TEST(ports_go_before_their_vmm_came),
+	TEST(right_outlives_port_and_data_plane),
 	TEST(port_is_refused_where_none_was),
+	TEST(warns_of_root),
 	TEST(bad_paths),
 	TEST(refused_at_the_start),
 	TEST(vmm_hangs_up_at_once),
