@@ -157,6 +157,11 @@ int listener_unblock(const char *path)
 	return 0;
 }
 
+int listener_unblock_dialled(void)
+{
+	return 0;
+}
+
 void listener_shut(int fd)
 {
 }
