@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #define PARENT "ports"
+/* More networks than end within the moment between two system calls. */
+#define TURNS_MAX 1000
 
 /* The directory of that name, made if need be; -errno otherwise. */
 static int open_made(int parent, const char *name)
@@ -24,6 +26,24 @@ static int open_made(int parent, const char *name)
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	return fd;
+}
+
+/*
+ * The directory of a network, and the one that all have in common. That one may go while it is
+ * empty, with another network that ends; each such end costs a turn.
+ */
+static int open_below(int parent, const char *name)
+{
+	int fd = -ENOENT;
+
+	for (int turn = 0; fd == -ENOENT && turn < TURNS_MAX; turn++) {
+		int above = open_made(parent, PARENT);
+
+		fd = above < 0 ? above : open_made(above, name);
+		if (above >= 0)
+			close(above);
+	}
 	return fd;
 }
 
@@ -50,14 +70,10 @@ int ports_directory_open(struct ports_directory *directory, const struct run_dir
 	const char *name, uid_t uid, gid_t gid, char *error, size_t size)
 {
 	struct ports_directory made;
-	int result = 0, fd = -1;
+	int fd = open_below(parent->fd, name);
+	int result = fd < 0 ? fd : 0;
 
 	snprintf(made.path, sizeof(made.path), "%s/" PARENT "/%s", parent->path, name);
-	int above = open_made(parent->fd, PARENT);
-	if (above >= 0)
-		fd = open_made(above, name);
-	if (above < 0 || fd < 0)
-		result = above < 0 ? above : fd;
 	/* Who is not root runs the data plane as himself (sandbox.h). */
 	if (!result && geteuid() == 0 && fchown(fd, uid, gid) < 0)
 		result = -errno;
@@ -65,8 +81,6 @@ int ports_directory_open(struct ports_directory *directory, const struct run_dir
 		remove_sockets(fd);
 	if (fd >= 0)
 		close(fd);
-	if (above >= 0)
-		close(above);
 	if (result)
 		snprintf(error, size, "cannot make directory %s: %s", made.path, strerror(-result));
 	else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -121,6 +123,29 @@ static void links_and_files_are_refused(void **state)
 	assert_string_equal(namespace_output("stat -c %%u /run"), "0\n");
 }
 
+/* Another network ends again and again, and takes the common directory away with it. */
+static void others_come_and_go(void **state)
+{
+	struct ports_directory made;
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	while (child == 0) {
+		if (ports_directory_open(
+			    &made, &parent, "other", USER, GROUP, error, sizeof(error)) < 0)
+			_exit(1);
+		ports_directory_close(&made, &parent);
+	}
+	for (int i = 0; i < 20000; i++) {
+		made = opened("net");
+		ports_directory_close(&made, &parent);
+	}
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +154,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_last_network_takes_their_parent_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(links_and_files_are_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(others_come_and_go, set_up, tear_down),
 	};
 
 	namespace_enter();
