@@ -67,18 +67,26 @@ static void the_block_comes_and_goes(void **state)
 	fixture_fini(&f);
 }
 
-static void sessions_of_a_former_address_end_soon(void **state)
+/* With the host's ports shared: two guests that speak with each other over the host's address. */
+static void init_hairpinned(struct fixture *f)
 {
 	struct nat_config config = with_block();
-	struct fixture f;
 	struct packet p;
 
 	config.alias_be = ip(HOST);
 	config.alias_owns_range = true;
-	fixture_init(&f, &config);
+	fixture_init(f, &config);
+	udp_out(f, &p, END(GUEST2, 50003), END(HOST, 50002));
+	udp_out(f, &p, END(GUEST, 50002), END(HOST, 50003));
+}
+
+static void sessions_of_a_former_address_end_soon(void **state)
+{
+	struct fixture f;
+	struct packet p;
+
+	init_hairpinned(&f);
 	udp_out(&f, &p, END(GUEST, 50001), END(REMOTE, 9)); /* has nothing to do with it */
-	udp_out(&f, &p, END(GUEST2, 50003), END(HOST, 50002));
-	udp_out(&f, &p, END(GUEST, 50002), END(HOST, 50003));
 	uint64_t before = nat_counters(f.nat)->sessions_live;
 	assert_true(before >= 3);
 	nat_set_way_out(f.nat, ip(HOST2), true, 0);
@@ -96,15 +104,9 @@ static void sessions_of_a_former_address_end_soon(void **state)
 /* The same address again changes nothing. */
 static void the_same_way_ends_nothing(void **state)
 {
-	struct nat_config config = with_block();
 	struct fixture f;
-	struct packet p;
 
-	config.alias_be = ip(HOST);
-	config.alias_owns_range = true;
-	fixture_init(&f, &config);
-	udp_out(&f, &p, END(GUEST2, 50003), END(HOST, 50002));
-	udp_out(&f, &p, END(GUEST, 50002), END(HOST, 50003));
+	init_hairpinned(&f);
 	uint64_t before = nat_counters(f.nat)->sessions_live;
 	nat_set_way_out(f.nat, ip(HOST), true, 1400);
 	tick(&f, 20);
@@ -116,16 +118,11 @@ static void the_same_way_ends_nothing(void **state)
 /* A process that dies in between leaves sessions that the next one does not take. */
 static void a_restart_after_the_change(void **state)
 {
-	struct nat_config config = with_block();
 	struct fixture f;
 	struct packet p;
 
-	config.alias_be = ip(HOST);
-	config.alias_owns_range = true;
-	fixture_init(&f, &config);
+	init_hairpinned(&f);
 	udp_out(&f, &p, END(GUEST, 50001), END(REMOTE, 9));
-	udp_out(&f, &p, END(GUEST2, 50003), END(HOST, 50002));
-	udp_out(&f, &p, END(GUEST, 50002), END(HOST, 50003));
 	f.config.alias_be = ip(HOST2);
 	fixture_restart(&f);
 	assert_int_equal(f.adopted, 1);
@@ -139,15 +136,10 @@ static void a_restart_after_the_change(void **state)
  * leaves as ours, never as the host's. */
 static void a_restart_with_ports_no_longer_shared(void **state)
 {
-	struct nat_config config = with_block();
 	struct fixture f;
 	struct packet p;
 
-	config.alias_be = ip(HOST);
-	config.alias_owns_range = true;
-	fixture_init(&f, &config);
-	udp_out(&f, &p, END(GUEST2, 50003), END(HOST, 50002));
-	udp_out(&f, &p, END(GUEST, 50002), END(HOST, 50003));
+	init_hairpinned(&f);
 	f.config.alias_owns_range = false;
 	fixture_restart(&f);
 	assert_int_equal(f.adopted, 1);
