@@ -382,21 +382,23 @@ static void vmm_hangs_up_at_once(void **state)
 	struct client client;
 
 	start(fixture, 4);
-	for (unsigned int i = 1; i < 4; i++)
-		fixture_plug(fixture, i, &options);
-	fixture_introduce(fixture);
+	plug_all(fixture, 4);
 	begin_neighbours(fixture);
 	unsigned int fds = fixture_count_fds(fixture);
+	fixture_unplug(fixture, 0);
 	for (int i = 0; i < HANG_UPS; i++) {
 		int listener = client_listen(fixture->sockets[0]);
 		assert_int_equal(client_accept(&client, listener), 0);
 		client_disconnect(&client);
 	}
 	end_neighbours();
-	fixture_expect_fds(fixture, fds);
+	/* 20, and what the guest that was there before said. */
 	assert_in_range(count_lines(fixture, "port 0:"), 1, 20);
+	/* Counted when a guest is there as before: until then, the last connection may not be
+	 * closed yet. */
 	fixture_plug(fixture, 0, &options);
 	fixture_pass(fixture, 0, 3, 60);
+	fixture_expect_fds(fixture, fds);
 }
 
 /* Half a message, and silence, stop nobody else's messages. */
