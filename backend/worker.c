@@ -140,6 +140,8 @@ static void inhale(struct worker *worker)
 		struct worker_port *port = &worker->ports[index];
 		bool came = index == PORT_UPLINK ? inhale_uplink(worker, port)
 						 : inhale_guest(worker, port);
+		if (came)
+			patience_burst(&worker->patience, index);
 		moved |= came;
 		if (came || !retire(worker, slot))
 			slot++;
