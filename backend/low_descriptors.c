@@ -10,6 +10,15 @@ static void close_from(struct low_descriptors *low, unsigned int count)
 		close(low->fds[--low->count]);
 }
 
+void low_descriptors_reserve(int fd)
+{
+	/* The table grows to hold this number, and never shrinks. */
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, LOW_DESCRIPTORS_MAX);
+
+	if (copy >= 0)
+		close(copy);
+}
+
 void low_descriptors_hold(struct low_descriptors *low, int fd, unsigned int count)
 {
 	low->count = 0;

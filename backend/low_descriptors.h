@@ -26,6 +26,14 @@ struct low_descriptors {
 };
 
 /*
+ * Makes the process' table of descriptors as large as that will need. To be called, if at all,
+ * while the process has a single thread: the kernel doubles a table that threads share at the price
+ * of an RCU grace period each time, some 10 ms, four times until there are 2,048. `fd` is any open
+ * one, and is copied for a moment. When the process may not have so many, nothing happens.
+ */
+void low_descriptors_reserve(int fd);
+
+/*
  * Holds `count` of the lowest free numbers, but no more than LOW_DESCRIPTORS_MAX, as copies of
  * `fd`; half of what the process may have when that is less. None when `fd` is bad. Too few cost
  * the order above and nothing else.

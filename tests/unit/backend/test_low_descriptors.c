@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,34 @@ static void everything_is_given_back(void **state)
 	close(after);
 }
 
+/* How many descriptors the kernel's table of this process has room for. */
+static unsigned int table_size(void)
+{
+	char line[128];
+	unsigned int size = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+
+	assert_non_null(status);
+	while (!size && fgets(line, sizeof(line), status))
+		sscanf(line, "FDSize: %u", &size);
+	fclose(status);
+	return size;
+}
+
+/* The first of all: a table never shrinks. */
+static void table_grows_at_once(void **state)
+{
+	int before = new_socket(), after;
+
+	close(before);
+	assert_in_range(table_size(), 1, LOW_DESCRIPTORS_MAX);
+	low_descriptors_reserve(STDERR_FILENO);
+	assert_in_range(table_size(), LOW_DESCRIPTORS_MAX + 1, UINT32_MAX);
+	after = new_socket();
+	assert_int_equal(after, before);
+	close(after);
+}
+
 /* Fewer than asked for is no reason to fail. */
 static void limits(void **state)
 {
@@ -73,6 +102,7 @@ static void limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table_grows_at_once),
 		cmocka_unit_test(connections_get_lower_numbers),
 		cmocka_unit_test(everything_is_given_back),
 		cmocka_unit_test(limits),
