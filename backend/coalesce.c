@@ -15,6 +15,10 @@ int coalesce_new(bool tcp, bool udp, struct coalesce **ret_coalesce)
 	if (!coalesce)
 		return -ENOMEM;
 	memset(coalesce, 0, sizeof(*coalesce));
+	coalesce->latest = &coalesce->entries[0];
+	TAILQ_INIT(&coalesce->ready);
+	TAILQ_INIT(&coalesce->by_first);
+	TAILQ_INIT(&coalesce->by_last);
 	coalesce->tcp = tcp;
 	coalesce->udp = udp;
 	coalesce->buffers = malloc((size_t)COALESCE_ENTRIES * PACKET_LENGTH_MAX);
@@ -39,31 +43,65 @@ void coalesce_free(struct coalesce *coalesce)
 	free(coalesce);
 }
 
+static bool is_tcp(const struct coalesce_entry *entry)
+{
+	return entry->packet.l4_protocol == IPPROTO_TCP;
+}
+
+static void open_entry(struct coalesce *coalesce, struct coalesce_entry *entry)
+{
+	entry->open = true;
+	entry->hash = coalesce_hash(&entry->packet);
+	entry->next = coalesce->heads[entry->hash];
+	coalesce->heads[entry->hash] = entry;
+	coalesce->latest = entry;
+	coalesce->open_count++;
+	if (is_tcp(entry)) {
+		TAILQ_INSERT_TAIL(&coalesce->by_first, entry, order);
+		TAILQ_INSERT_TAIL(&coalesce->by_last, entry, silence);
+	} else {
+		TAILQ_INSERT_TAIL(&coalesce->ready, entry, order);
+	}
+}
+
 static void close_entry(struct coalesce *coalesce, struct coalesce_entry *entry)
 {
+	struct coalesce_entry **link = &coalesce->heads[entry->hash];
+	while (*link != entry)
+		link = &(*link)->next;
+	*link = entry->next;
 	entry->open = false;
-	for (uint16_t i = 0; i < coalesce->open_count; i++)
-		if (coalesce->open[i] == entry)
-			coalesce->open[i--] = coalesce->open[--coalesce->open_count];
+	coalesce->open_count--;
+	if (is_tcp(entry)) {
+		TAILQ_REMOVE(&coalesce->by_first, entry, order);
+		TAILQ_REMOVE(&coalesce->by_last, entry, silence);
+		TAILQ_INSERT_TAIL(&coalesce->ready, entry, order);
+	}
 }
 
-/* No frame overtakes one of its flow that is still open. */
-static void close_overtaken(struct coalesce *coalesce, const struct packet *p)
-{
-	if (!(p->flags & PACKET_IPV4))
-		return;
-	for (uint16_t i = coalesce->open_count; i-- > 0;)
-		if (coalesce_same_flow(&coalesce->open[i]->packet, p))
-			close_entry(coalesce, coalesce->open[i]);
-}
-
-/* The open entry of this flow, or NULL. */
+/* The open entry of the frame's flow, or NULL. */
 static struct coalesce_entry *find(const struct coalesce *coalesce, const struct packet *p)
 {
-	for (uint16_t i = 0; i < coalesce->open_count; i++)
-		if (coalesce_same_flow(&coalesce->open[i]->packet, p))
-			return coalesce->open[i];
-	return NULL;
+	struct coalesce_entry *entry = coalesce->latest;
+	if (entry->open && coalesce_same_flow(&entry->packet, p))
+		return entry;
+	entry = coalesce->heads[coalesce_hash(p)];
+	while (entry && !coalesce_same_flow(&entry->packet, p))
+		entry = entry->next;
+	return entry;
+}
+
+/* A frame without ports, like a fragment, may be of any flow between its addresses. */
+static void close_between_addresses(struct coalesce *coalesce, const struct packet *p)
+{
+	for (unsigned int i = 0; coalesce->open_count && i < COALESCE_HEADS; i++) {
+		struct coalesce_entry *entry = coalesce->heads[i], *next;
+		for (; entry; entry = next) {
+			next = entry->next;
+			if (coalesce_same_addresses(&entry->packet, p))
+				close_entry(coalesce, entry);
+		}
+	}
 }
 
 static bool append(struct coalesce *coalesce, struct coalesce_entry *entry, const struct packet *p,
@@ -79,24 +117,21 @@ static bool append(struct coalesce *coalesce, struct coalesce_entry *entry, cons
 	entry->packet.length += payload;
 	entry->frames++;
 	entry->last_ns = now_ns;
+	coalesce->latest = entry;
 	coalesce_note(entry, p);
-	if (!coalesce_may_grow(entry, p))
+	if (!coalesce_may_grow(entry, p)) {
 		close_entry(coalesce, entry);
+	} else if (is_tcp(entry) && TAILQ_NEXT(entry, silence)) {
+		TAILQ_REMOVE(&coalesce->by_last, entry, silence);
+		TAILQ_INSERT_TAIL(&coalesce->by_last, entry, silence);
+	}
 	return true;
 }
 
-bool coalesce_add(struct coalesce *coalesce, const struct packet *p, uint64_t now_ns)
+/* Takes a copy of the frame into an entry of its own; `headers` is 0 when it stays alone. */
+static void add_entry(
+	struct coalesce *coalesce, const struct packet *p, uint32_t headers, uint64_t now_ns)
 {
-	uint32_t headers = coalesce_headers(p, coalesce->tcp, coalesce->udp);
-	if (headers) {
-		struct coalesce_entry *entry = find(coalesce, p);
-		if (entry && append(coalesce, entry, p, now_ns))
-			return true;
-	}
-	if (!coalesce->free_count)
-		return false;
-	close_overtaken(coalesce, p);
-
 	struct coalesce_entry *entry = coalesce->free[--coalesce->free_count];
 	packet_store(p, entry->buffer, PACKET_LENGTH_MAX, &entry->packet, &entry->segment);
 	entry->headers = (uint16_t)headers;
@@ -104,56 +139,79 @@ bool coalesce_add(struct coalesce *coalesce, const struct packet *p, uint64_t no
 	entry->frames = 1;
 	entry->first_ns = entry->last_ns = now_ns;
 	entry->open = false;
-	if (headers) {
+	if (headers)
 		coalesce_note(entry, p);
-		entry->open =
-			coalesce->open_count < COALESCE_OPEN_MAX && coalesce_may_grow(entry, p);
-	}
-	if (entry->open)
-		coalesce->open[coalesce->open_count++] = entry;
-	coalesce->queue[coalesce->queued++] = entry;
+	if (headers && coalesce_may_grow(entry, p))
+		open_entry(coalesce, entry);
+	else
+		TAILQ_INSERT_TAIL(&coalesce->ready, entry, order);
+}
+
+bool coalesce_add(struct coalesce *coalesce, const struct packet *p, uint64_t now_ns)
+{
+	uint32_t headers = coalesce_headers(p, coalesce->tcp, coalesce->udp);
+	bool has_flow = coalesce_has_flow(p);
+	struct coalesce_entry *same = has_flow ? find(coalesce, p) : NULL;
+
+	if (same && headers && append(coalesce, same, p, now_ns))
+		return true;
+	if (!coalesce->free_count)
+		return false;
+	/* No frame overtakes one of its flow that is still open. */
+	if (same)
+		close_entry(coalesce, same);
+	else if (!has_flow && p->flags & PACKET_IPV4)
+		close_between_addresses(coalesce, p);
+	add_entry(coalesce, p, headers, now_ns);
 	return true;
 }
 
-/* When it is written at the latest; 0: now. */
-static uint64_t due_ns(const struct coalesce_entry *entry)
+/* When the next of the open TCP entries is due; UINT64_MAX when there is none. */
+static uint64_t waiting_due_ns(const struct coalesce *coalesce)
 {
-	if (!entry->open || entry->packet.l4_protocol != IPPROTO_TCP)
-		return 0;
-	uint64_t gap = entry->last_ns + COALESCE_GAP_NS;
-	uint64_t hold = entry->first_ns + COALESCE_HOLD_NS;
+	const struct coalesce_entry *silent = TAILQ_FIRST(&coalesce->by_last);
+	const struct coalesce_entry *oldest = TAILQ_FIRST(&coalesce->by_first);
+	if (!silent)
+		return UINT64_MAX;
+	uint64_t gap = silent->last_ns + COALESCE_GAP_NS;
+	uint64_t hold = oldest->first_ns + COALESCE_HOLD_NS;
 	return gap < hold ? gap : hold;
+}
+
+/* What is given out next, or NULL. */
+static struct coalesce_entry *next_ready(struct coalesce *coalesce, uint64_t now_ns, bool all)
+{
+	struct coalesce_entry *entry = TAILQ_FIRST(&coalesce->ready);
+	if (entry)
+		return entry;
+	entry = TAILQ_FIRST(&coalesce->by_last);
+	if (entry && (all || entry->last_ns + COALESCE_GAP_NS <= now_ns))
+		return entry;
+	entry = TAILQ_FIRST(&coalesce->by_first);
+	if (entry && entry->first_ns + COALESCE_HOLD_NS <= now_ns)
+		return entry;
+	return NULL;
 }
 
 uint16_t coalesce_take(struct coalesce *coalesce, uint64_t now_ns, bool all,
 	const struct packet *ready[], uint16_t frames[], uint16_t max)
 {
-	uint16_t taken = 0, kept = 0;
-	for (uint16_t i = 0; i < coalesce->queued; i++) {
-		struct coalesce_entry *entry = coalesce->queue[i];
-		if (taken == max || (!all && due_ns(entry) > now_ns)) {
-			coalesce->queue[kept++] = entry;
-			continue;
-		}
+	struct coalesce_entry *entry;
+	uint16_t taken = 0;
+	while (taken < max && (entry = next_ready(coalesce, now_ns, all))) {
 		if (entry->open)
 			close_entry(coalesce, entry);
+		TAILQ_REMOVE(&coalesce->ready, entry, order);
 		if (entry->frames > 1)
 			coalesce_finish(entry);
 		ready[taken] = &entry->packet;
 		frames[taken++] = entry->frames;
 		coalesce->free[coalesce->free_count++] = entry;
 	}
-	coalesce->queued = kept;
 	return taken;
 }
 
 uint64_t coalesce_due_ns(const struct coalesce *coalesce)
 {
-	uint64_t next = UINT64_MAX;
-	for (uint16_t i = 0; i < coalesce->queued; i++) {
-		uint64_t due = due_ns(coalesce->queue[i]);
-		if (due < next)
-			next = due;
-	}
-	return next;
+	return TAILQ_EMPTY(&coalesce->ready) ? waiting_due_ns(coalesce) : 0;
 }

@@ -15,7 +15,6 @@
 #define IPV4_FRAGMENT 6
 #define IPV4_TTL 8
 #define IPV4_CHECKSUM 10
-#define IPV4_SOURCE 12
 #define IPV4_HEADER_LENGTH 20
 #define IPV4_DONT_FRAGMENT 0x40 /* in the byte at IPV4_FRAGMENT */
 #define IPV4_PACKET_MAX 65535
@@ -40,8 +39,8 @@
 static uint64_t pseudo(const struct packet *p)
 {
 	uint32_t source_be, destination_be;
-	memcpy(&source_be, p->head + L3 + IPV4_SOURCE, sizeof(source_be));
-	memcpy(&destination_be, p->head + L3 + IPV4_SOURCE + 4, sizeof(destination_be));
+	memcpy(&source_be, p->head + L3 + COALESCE_ADDRESSES, sizeof(source_be));
+	memcpy(&destination_be, p->head + L3 + COALESCE_ADDRESSES + 4, sizeof(destination_be));
 	return checksum_pseudo_ipv4(
 		source_be, destination_be, p->l4_protocol, (uint16_t)(p->length - L4));
 }
@@ -85,17 +84,6 @@ uint32_t coalesce_headers(const struct packet *p, bool tcp, bool udp)
 	if (!(p->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && !checksum_is_right(p))
 		return 0;
 	return L4 + header;
-}
-
-bool coalesce_same_flow(const struct packet *entry, const struct packet *p)
-{
-	/* Those of `p` may lie behind a tag and options. */
-	if (memcmp(entry->head + L3 + IPV4_SOURCE, p->head + p->l3_offset + IPV4_SOURCE, 8) != 0)
-		return false;
-	if ((p->flags & (PACKET_L4 | PACKET_FRAGMENT)) != PACKET_L4)
-		return true;
-	return p->l4_protocol == entry->l4_protocol &&
-	       !memcmp(entry->head + L4, p->head + p->l4_offset, 4);
 }
 
 /* Ethernet and IPv4, but for lengths, identification and checksum. */

@@ -115,17 +115,28 @@ static void write_segmented(struct tap_port *tap, const struct packet *p)
 		write_frame(tap, &piece, 1);
 }
 
-static void write_queued(struct tap_port *tap, uint64_t now_ns, bool all)
+/* Returns how many it took: PORT_BURST at most. */
+static uint16_t write_some(struct tap_port *tap, uint64_t now_ns, bool all)
 {
 	const struct packet *ready[PORT_BURST];
 	uint16_t frames[PORT_BURST];
-	uint16_t count;
+	uint16_t count = coalesce_take(tap->queue, now_ns, all, ready, frames, PORT_BURST);
+	for (uint16_t i = 0; i < count; i++)
+		write_frame(tap, ready[i], frames[i]);
+	return count;
+}
 
-	do {
-		count = coalesce_take(tap->queue, now_ns, all, ready, frames, PORT_BURST);
-		for (uint16_t i = 0; i < count; i++)
-			write_frame(tap, ready[i], frames[i]);
-	} while (count == PORT_BURST);
+static void write_queued(struct tap_port *tap, uint64_t now_ns, bool all)
+{
+	while (!coalesce_is_empty(tap->queue) && write_some(tap, now_ns, all) == PORT_BURST)
+		;
+}
+
+/* When all entries are taken: what waits for more of its flow goes last, and not all of it. */
+static void make_room(struct tap_port *tap)
+{
+	if (!write_some(tap, *tap->now_ns, false))
+		write_some(tap, *tap->now_ns, true);
 }
 
 /* A large frame, which nothing that waits may be overtaken by. */
@@ -148,7 +159,7 @@ static uint16_t tx_burst(struct port *port, struct packet *const packets[], uint
 		if (p->vnet.gso_type || p->length > COALESCE_FRAME_MAX) {
 			write_large(tap, p);
 		} else if (!coalesce_add(tap->queue, p, *tap->now_ns)) {
-			write_queued(tap, *tap->now_ns, true);
+			make_room(tap);
 			coalesce_add(tap->queue, p, *tap->now_ns);
 		}
 	}

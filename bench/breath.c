@@ -39,11 +39,11 @@ static const uint8_t nat_mac[ETHERNET_ADDRESS_LENGTH] = {0x02, 0x63, 0x68, 0x6e,
 		.flows = 1, .rx_buffer = 1536, .queue_size = QUEUE_SIZE, .batch = BREATH_BURST, \
 		.mergeable = true, .event_idx = true                                            \
 	}
-#define TCP(bytes)                                                                              \
-	{                                                                                       \
-		.kind = WORKLOAD_TCP, .layout = WORKLOAD_APART, .frame_length = (bytes),        \
-		.flows = 1, .rx_buffer = 1536, .queue_size = QUEUE_SIZE, .batch = BREATH_BURST, \
-		.mergeable = true, .event_idx = true, .stream = true                            \
+#define TCP(bytes, in_turn)                                                                 \
+	{                                                                                   \
+		.kind = WORKLOAD_TCP, .layout = WORKLOAD_APART, .frame_length = (bytes),    \
+		.flows = (in_turn), .rx_buffer = 1536, .queue_size = QUEUE_SIZE,            \
+		.batch = BREATH_BURST, .mergeable = true, .event_idx = true, .stream = true \
 	}
 #define TSO(batch_frames)                                                                         \
 	{                                                                                         \
@@ -60,7 +60,10 @@ const struct breath_case breath_cases[] = {
 		BREATH_GUEST, 64, UDP(64)},
 	{"out-64", "guest to world, UDP, 64 bytes", BREATH_OUT, 2, UDP(64)},
 	{"out-1500", "guest to world, UDP, 1500 bytes", BREATH_OUT, 2, UDP(1500)},
-	{"out-tcp", "guest to world, TCP, 1500 bytes without offloads", BREATH_OUT, 2, TCP(1500)},
+	{"out-tcp", "guest to world, TCP, 1500 bytes without offloads", BREATH_OUT, 2,
+		TCP(1500, 1)},
+	{"out-tcp-of-64", "guest to world, TCP, 1500 bytes without offloads, 64 flows in turn",
+		BREATH_OUT, 2, TCP(1500, 64)},
 	{"out-tso", "guest to world, TCP, 64 KiB", BREATH_OUT, 2, TSO(4)},
 	{"in-64", "world to guest, UDP, 64 bytes", BREATH_IN, 2, UDP(64)},
 	{"in-1500", "world to guest, UDP, 1500 bytes", BREATH_IN, 2, UDP(1500)},

@@ -364,6 +364,58 @@ static void more_than_may_wait(void **state)
 	assert_int_equal(kernel_receives(f, &vnet), 0);
 }
 
+static void tx_segments(struct fixture *f, uint16_t flows, uint8_t sequence)
+{
+	for (uint16_t i = 0; i < flows; i++) {
+		struct frame *frame = tcp_frame(sequence, 100, 0x10);
+		struct packet *const packets[] = {&frame->packet};
+		frame->packet.head[35] = (uint8_t)i; /* of the port */
+		tx(f, packets, 1);
+		frame_free(frame);
+	}
+}
+
+/* When there is no room, what need not wait makes it. */
+static void what_waits_for_its_flow_goes_last(void **state)
+{
+	struct fixture *f = *state;
+	const uint16_t flows = COALESCE_ENTRIES - 10;
+	struct virtio_net_hdr_v1 vnet;
+	tx_segments(f, flows, 0);
+	for (uint16_t i = 0; i < 11; i++) {
+		struct frame *frame = frame_new((uint8_t[60]){0}, 60, 60, 1);
+		struct packet *const packets[] = {&frame->packet};
+		tx(f, packets, 1);
+		frame_free(frame);
+	}
+	for (uint16_t i = 0; i < 10; i++)
+		assert_int_equal(kernel_receives(f, &vnet), 60);
+	assert_int_equal(kernel_receives(f, &vnet), 0);
+	tx_segments(f, flows, 100);
+	settle(f, true);
+	assert_int_equal(kernel_receives(f, &vnet), 60);
+	for (uint16_t i = 0; i < flows; i++) {
+		assert_int_equal(kernel_receives(f, &vnet), 266);
+		assert_int_equal(f->frame[HEADER + 35], i);
+	}
+	assert_int_equal(kernel_receives(f, &vnet), 0);
+}
+
+/* And when all of it waits, some of it goes: what did so for longest. */
+static void not_all_that_waits_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_net_hdr_v1 vnet;
+	tx_segments(f, COALESCE_ENTRIES, 0);
+	assert_int_equal(kernel_receives(f, &vnet), 0);
+	tx_segments(f, 1, 200); /* does not follow, and needs an entry of its own */
+	for (uint16_t i = 0; i < PORT_BURST; i++) {
+		assert_int_equal(kernel_receives(f, &vnet), 166);
+		assert_int_equal(f->frame[HEADER + 35], i);
+	}
+	assert_int_equal(kernel_receives(f, &vnet), 0);
+}
+
 static void what_the_kernel_refuses_is_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -409,6 +461,8 @@ int main(void)
 		TAP_TEST(small_frames_of_a_flow_go_as_one),
 		TAP_TEST(large_frames_overtake_nothing),
 		TAP_TEST(more_than_may_wait),
+		TAP_TEST(what_waits_for_its_flow_goes_last),
+		TAP_TEST(not_all_that_waits_goes),
 		TAP_TEST(what_the_kernel_refuses_is_counted),
 		TAP_TEST(nothing_to_arm),
 	};
