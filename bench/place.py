@@ -65,6 +65,8 @@ class Place:
                                            (self.world, IN, WORLD_ADDRESS)):
             run("ip", "-n", namespace, "address", "add", f"{address}/24", "dev", device)
             run("ip", "-n", namespace, "link", "set", device, "up")
+        # A way out: what a back end does about the host's address starts from the default route.
+        run("ip", "-n", self.host, "route", "add", "default", "via", WORLD_ADDRESS)
         self.in_world("nft", _WORLD_RULES)
 
     def close(self):

@@ -96,6 +96,11 @@ class Stateless(Chnet):
         return [*super().command(ready_fd), "--outside-ports", "1024-65535",
                 "--sessions", str(2 << 20)]
 
+    def start(self):
+        super().start()
+        if "notrack" not in self.place.in_host("nft", "list", "ruleset"):
+            self.fail("has a host that keeps connections all the same")
+
 
 class Against(Chnet):
     name = "against"

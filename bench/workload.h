@@ -82,7 +82,7 @@ bool workload_leaves(uint32_t ip);
 uint32_t workload_ports(uint32_t flow);
 
 /* A flow whose destination port nothing else uses, for what is answered: 5101. */
-#define WORKLOAD_ANSWERED_FLOW 6000000u
+#define WORKLOAD_ANSWERED_FLOW 5000000u
 #define WORKLOAD_ANSWERED_PORT 5101u
 
 /* Gives a TCP header another sequence number (host byte order), and with `complete` what that

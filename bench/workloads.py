@@ -130,7 +130,7 @@ SCENARIOS = (
                str(64 << 10)),
          _rate("1 M sessions", "--size", "64", "--flows", str(1 << 20), "--warm-up-frames",
                str(1 << 20), quick=False),
-         _rate("new sessions only", "--size", "64", "--flows", "5900000"))),
+         _rate("new sessions only", "--size", "64", "--flows", "4900000"))),
 )
 
 
