@@ -156,7 +156,7 @@ static void adopt_sessions(struct nat *nat)
 
 	for (uint32_t i = 0; i < high; i++) {
 		if (i + PREFETCH_AHEAD < high)
-			session_prefetch(table, i + PREFETCH_AHEAD);
+			flows_prefetch(nat, &table->records[i + PREFETCH_AHEAD]);
 		if (is_session_valid(nat, &table->records[i]))
 			adopt_session(nat, i);
 		else

@@ -20,7 +20,7 @@ static void prefetch(const struct nat *nat, uint32_t record)
 
 	if (record >= *table->high || s->commit != SESSION_LIVE || !nat_is_expired(nat, s))
 		return;
-	session_prefetch(table, record);
+	session_prefetch(table, s);
 	if (s->permission != PERMISSION_NONE)
 		__builtin_prefetch(&nat->permissions.records[s->permission], 1);
 }

@@ -176,6 +176,12 @@ void flows_permit(struct nat *nat, struct session *s)
 		s->permission = permission_add(&nat->permissions, s->mapping, s->remote_be);
 }
 
+void flows_prefetch(const struct nat *nat, const struct session *s)
+{
+	session_prefetch(&nat->sessions, s);
+	permission_prefetch(&nat->permissions, s->mapping, s->remote_be);
+}
+
 static void write_log(const struct nat *nat, const struct session *s, enum nat_log_event event)
 {
 	uint32_t age_ticks = nat->now_ticks - s->created_ticks;
@@ -267,6 +273,7 @@ int flows_open(struct nat *nat, uint32_t mapping, const struct flow_key *key,
 	struct session *s;
 	int ret;
 
+	flows_prefetch(nat, &template);
 	flows_derive(nat, &template);
 	m->sessions++; /* holds it while expired sessions may be closed */
 	ret = insert(nat, &template, ret_record);

@@ -43,6 +43,10 @@ int flows_open(struct nat *nat, uint32_t mapping, const struct flow_key *key,
 	enum flow_direction direction, uint32_t outside_be, enum session_state state,
 	uint32_t *ret_record);
 
+/* Begins to fetch from random places of several tables what opening or closing the session, live or
+ * not, will need: its buckets and its remote's permission. */
+void flows_prefetch(const struct nat *nat, const struct session *s);
+
 /* Whether a guest that sends there means a neighbour behind this NAT. */
 bool flows_is_hairpin(
 	const struct nat *nat, uint32_t remote_be, uint16_t remote_port_be, uint8_t protocol);

@@ -44,6 +44,11 @@ static uint32_t *head_of(const struct permission_table *table, uint32_t mapping,
 	return &table->heads[flow_mix(key ^ table->seed, ~table->seed) & table->mask];
 }
 
+void permission_prefetch(const struct permission_table *table, uint32_t mapping, uint32_t remote_be)
+{
+	__builtin_prefetch(head_of(table, mapping, remote_be), 1);
+}
+
 static uint32_t find(
 	const struct permission_table *table, uint32_t head, uint32_t mapping, uint32_t remote_be)
 {

@@ -42,4 +42,8 @@ uint32_t permission_add(struct permission_table *table, uint32_t mapping, uint32
 /* Gives a reference back; PERMISSION_NONE is allowed. */
 void permission_drop(struct permission_table *table, uint32_t permission);
 
+/* Begins to fetch what the calls for this mapping and remote look into first. */
+void permission_prefetch(
+	const struct permission_table *table, uint32_t mapping, uint32_t remote_be);
+
 bool permission_exists(const struct permission_table *table, uint32_t mapping, uint32_t remote_be);

@@ -173,10 +173,9 @@ static inline uint32_t session_find(const struct session_table *table, const str
 	return SESSION_NONE;
 }
 
-/* Brings the buckets of a record, live or not, into the cache, for who enters or removes many. */
-static inline void session_prefetch(const struct session_table *table, uint32_t record)
+/* Begins to fetch the buckets that a session is in or will be in, for who enters or removes it. */
+static inline void session_prefetch(const struct session_table *table, const struct session *s)
 {
-	const struct session *s = &table->records[record];
 	struct flow_key out = session_key(s, FLOW_OUT), in = session_key(s, FLOW_IN);
 
 	__builtin_prefetch(&table->buckets[flow_hash(&out, table->seed) & table->mask], 1);
