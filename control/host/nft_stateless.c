@@ -187,6 +187,11 @@ void nft_stateless_answers(const struct nft_scope *scope)
 
 	if (!nft_is_stateless(config))
 		return;
+	/* Raw saw to it: most packets, which no rule below is for. */
+	nft_part_begin(scope, &rule);
+	nft_rule_ct_state(&rule, NF_CT_STATE_UNTRACKED_BIT);
+	nft_part_accept(scope, &rule);
+
 	nft_stateless_begin_in(scope, &rule, IPPROTO_ICMP);
 	nft_rule_ct_state(&rule, NF_CT_STATE_INVALID_BIT);
 	nft_rule_icmp_type(&rule, ICMP_ECHOREPLY);
