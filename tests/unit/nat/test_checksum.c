@@ -66,14 +66,29 @@ static void captured_ipv4_header(void **state)
 
 static void sums_of_all_lengths_and_alignments(void **state)
 {
-	uint8_t data[400];
+	uint8_t data[500];
 
 	fill_random(data, sizeof(data));
-	for (size_t offset = 0; offset < 16; offset++)
+	for (size_t offset = 0; offset < 64; offset++)
 		for (size_t length = 0; length <= sizeof(data) - offset; length++)
 			assert_int_equal(
 				ntohs(checksum_fold(checksum_add(0, data + offset, length))),
 				reference_sum(data + offset, length, 0));
+}
+
+/* Where a vector's lanes might run over, or its end be read twice. */
+static void sums_of_long_pieces(void **state)
+{
+	static const size_t lengths[] = {1386, 1460, 1472, 9000, 65535};
+	static uint8_t data[65535 + 64];
+
+	fill_random(data, sizeof(data));
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		for (size_t offset = 0; offset < 64; offset++)
+			assert_int_equal(ntohs(checksum_fold(checksum_add(
+						 0x1234567890abcdef, data + offset, lengths[i]))),
+				reference_sum(data + offset, lengths[i],
+					ntohs(checksum_fold(0x1234567890abcdef))));
 }
 
 static void carries_are_kept(void **state)
@@ -193,6 +208,7 @@ int main(void)
 		cmocka_unit_test(rfc1624_example),
 		cmocka_unit_test(captured_ipv4_header),
 		cmocka_unit_test(sums_of_all_lengths_and_alignments),
+		cmocka_unit_test(sums_of_long_pieces),
 		cmocka_unit_test(carries_are_kept),
 		cmocka_unit_test(pieces_of_odd_length),
 		cmocka_unit_test(pseudo_header_ipv4),
