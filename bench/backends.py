@@ -270,6 +270,18 @@ class Against(Chnet):
         return self.setup.against
 
 
+class Against8(Against):
+    name = "against-8"
+    about = "the same with 8 guests"
+    guests = 8
+
+
+class Against64(Against):
+    name = "against-64"
+    about = "the same with 64 guests"
+    guests = 64
+
+
 class Testpmd(Backend):
     name = "testpmd"
     about = "DPDK testpmd, --forward-mode=io between two net_vhost ports: two copies"

@@ -116,8 +116,9 @@ SCENARIOS = (
                      quick=False))),
     Scenario(
         "many", "guest to guest, with more guests on the same worker",
-        (backends.Testpmd, backends.Testpmd8, backends.Chnet, backends.Chnet8, backends.Chnet64,
-         backends.BareCopy, backends.BareCopy8, backends.BareCopy64),
+        (backends.Testpmd, backends.Testpmd8, backends.Against, backends.Against8,
+         backends.Against64, backends.Chnet, backends.Chnet8, backends.Chnet64, backends.BareCopy,
+         backends.BareCopy8, backends.BareCopy64),
         (_rate("64 B, one sends", "--size", "64", "--active", "1"),
          _rate("64 B, half of them send", "--size", "64", quick=False),
          _rate("1500 B, half of them send", *MTU),
