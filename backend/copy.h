@@ -28,3 +28,22 @@ static inline void copy_bytes(void *to, const void *from, size_t length)
 		memcpy(out + length - 16, in + length - 16, 16);
 	}
 }
+
+#define COPY_LINE 64 /* bytes that a cache moves at once */
+
+/*
+ * A copy to `length` bytes at `to` will follow: their lines are fetched, and taken away from other
+ * processors, while something else is done. They need not be there: nothing is read or written.
+ */
+static inline void copy_expect(uint8_t *to, size_t length)
+{
+	for (size_t at = 0; at < length; at += COPY_LINE) {
+#ifdef __x86_64__
+		/* The builtin becomes a prefetch for reading when compiled for any processor; those
+		 * that are too old for this one take it as nothing. */
+		__asm__ volatile("prefetchw %0" : : "m"(to[at]));
+#else
+		__builtin_prefetch(to + at, 1);
+#endif
+	}
+}

@@ -8,6 +8,10 @@
 #include "backend/copy.h"
 #include "backend/ring_chain.h"
 
+/* Bytes of a frame whose buffer is asked for before the one in front of it is copied. */
+#define LOOK_AHEAD_MIN 256
+#define LOOK_AHEAD_MAX 2048
+
 /* The receive buffers chosen for one frame. */
 struct room {
 	uint16_t heads[RING_HEADS_MAX]; /* their head descriptors, in avail order */
@@ -153,22 +157,49 @@ static void use_buffers(struct ring *ring, const struct room *room, uint64_t len
 }
 
 /*
- * By far the most frequent: the next buffer is one descriptor in one region, and holds the whole
- * frame. False, with nothing changed, when it is anything else.
+ * By far the most frequent: the buffer `ahead` behind the next is one descriptor in one region, and
+ * holds the whole frame. Returns where it lies, with its head in *ret_head; NULL when it is
+ * anything else, or not there yet.
  */
-static inline bool send_common(struct ring *ring, const struct packet *p, uint32_t needed)
+static inline uint8_t *common_buffer(
+	const struct ring *ring, uint16_t ahead, uint32_t needed, uint16_t *ret_head)
 {
-	if (ring->avail_idx == ring->last_avail || ring->header_length != sizeof(p->vnet) ||
-		ring->log)
-		return false;
-	uint16_t head = __atomic_load_n(
-		&ring->avail->ring[ring->last_avail & ring->mask], __ATOMIC_RELAXED);
+	uint16_t index = (uint16_t)(ring->last_avail + ahead);
+	if ((uint16_t)(ring->avail_idx - ring->last_avail) <= ahead)
+		return NULL;
+	uint16_t head = __atomic_load_n(&ring->avail->ring[index & ring->mask], __ATOMIC_RELAXED);
 	if (head >= ring->size)
-		return false;
+		return NULL;
 	struct vring_desc desc = ring_descriptor(&ring->desc[head]);
 	if ((desc.flags & RING_CHAIN_FLAGS) != VRING_DESC_F_WRITE || desc.len < needed)
+		return NULL;
+	*ret_head = head;
+	return guest_memory_span(ring->memory, desc.addr, desc.len);
+}
+
+/*
+ * Asks for the buffer of the frame that follows, whose lines then come while this one is copied;
+ * what it is gets decided in its turn. A few lines are not worth the look, and over many the
+ * processor looks ahead by itself.
+ */
+static inline void look_ahead(const struct ring *ring, const struct packet *following)
+{
+	uint32_t needed = following->length + ring->header_length;
+	uint16_t head;
+	if (needed < LOOK_AHEAD_MIN || needed > LOOK_AHEAD_MAX)
+		return;
+	uint8_t *to = common_buffer(ring, 1, needed, &head);
+	if (to)
+		copy_expect(to, needed);
+}
+
+/* Into a common buffer. False, with nothing changed, when the next one is not. */
+static inline bool send_common(struct ring *ring, const struct packet *p, uint32_t needed)
+{
+	uint16_t head;
+	if (ring->header_length != sizeof(p->vnet) || ring->log)
 		return false;
-	uint8_t *to = guest_memory_span(ring->memory, desc.addr, desc.len);
+	uint8_t *to = common_buffer(ring, 0, needed, &head);
 	if (!to)
 		return false;
 
@@ -206,6 +237,8 @@ uint16_t ring_tx_burst(struct ring *ring, struct packet *const packets[], uint16
 	for (; taken < count && !ring->broken; taken++) {
 		const struct packet *p = packets[taken];
 		uint32_t needed = p->length + ring->header_length;
+		if (taken + 1 < count)
+			look_ahead(ring, packets[taken + 1]);
 		if (!send_common(ring, p, needed)) {
 			enum found found = needed < never ? send_any(ring, p, needed) : FOUND_NEVER;
 			if (found == FOUND_NONE)

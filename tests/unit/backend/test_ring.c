@@ -508,6 +508,66 @@ static void tx_bad_buffer_breaks(void **state)
 	assert_int_equal(f->used->idx, 0);
 }
 
+/* What follows a large frame is looked at before that frame is copied, whatever it is, and decided
+ * only in its turn. */
+static void tx_looks_ahead(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t head;
+		struct vring_desc desc;
+		uint16_t taken; /* of three frames */
+		uint16_t sent;
+	} nexts[] = {
+		{"as large", 1, {GUEST_BASE + DATA_AT + 4096, 1600, VRING_DESC_F_WRITE, 0}, 2, 2},
+		{"not there", SIZE - 1, {0}, 1, 1},
+		{"too small", 1, {GUEST_BASE + DATA_AT + 4096, 1000, VRING_DESC_F_WRITE, 0}, 1, 1},
+		{"in two pieces", 1,
+			{GUEST_BASE + DATA_AT + 4096, 100, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT,
+				2},
+			2, 2},
+		{"outside", 1, {0x1000, 1600, VRING_DESC_F_WRITE, 0}, 3, 1},
+		{"end beyond", 1, {GUEST_BASE + MEMORY_SIZE - 100, 1600, VRING_DESC_F_WRITE, 0}, 3,
+			1},
+		{"for reading", 1, {GUEST_BASE + DATA_AT + 4096, 1600, 0, 0}, 3, 1},
+		{"head beyond", SIZE, {0}, 3, 1},
+	};
+	struct fixture *f = *state;
+	uint8_t rest[2][2000];
+	struct iovec segments[2];
+	struct packet storage[2];
+	storage[0] = *outgoing(f, 1500, 3, rest[0], &segments[0]);
+	storage[1] = *outgoing(f, 1500, 8, rest[1], &segments[1]);
+	struct packet *const burst[] = {&storage[0], &storage[1], &storage[0]};
+	for (size_t i = 0; i < sizeof(nexts) / sizeof(nexts[0]); i++) {
+		struct ring_config config = config_of(f);
+		uint16_t used = f->used->idx = f->avail->idx;
+		assert_int_equal(ring_init(&f->ring, &config), 0);
+		f->stats = (struct port_stats){0};
+		memset(f->memory + DATA_AT, 0, 4 * 4096);
+		describe(f, 0, DATA_AT, 1600, VRING_DESC_F_WRITE, 0);
+		describe(f, 2, DATA_AT + 8192, 1600, VRING_DESC_F_WRITE, 0);
+		f->desc[1] = nexts[i].desc;
+		f->desc[SIZE] = f->desc[2]; /* behind the table */
+		post(f, 0);
+		if (nexts[i].head != SIZE - 1)
+			post(f, nexts[i].head);
+		ring_tx_room(&f->ring); /* knows of them from here on */
+		if (ring_tx_burst(&f->ring, burst, 3) != nexts[i].taken ||
+			f->stats.tx_packets != nexts[i].sent ||
+			f->ring.broken != (nexts[i].taken == 3))
+			fail_msg("%s: not taken as it comes", nexts[i].name);
+		ring_tx_flush(&f->ring);
+		assert_int_equal((uint16_t)(f->used->idx - used), nexts[i].sent);
+		assert_int_equal(f->used->ring[used % SIZE].id, 0);
+		for (uint32_t at = 0; at < 1500; at++)
+			assert_int_equal(f->memory[DATA_AT + HEADER + at], (uint8_t)(at + 3));
+		for (uint32_t at = 0; at < 1500 && i == 0; at++)
+			assert_int_equal(
+				f->memory[DATA_AT + 4096 + HEADER + at], (uint8_t)(at + 8));
+	}
+}
+
 /* ---- start and notifications */
 
 static void init_checks(void **state)
@@ -623,6 +683,7 @@ int main(void)
 		RING_TEST(tx_too_large),
 		RING_TEST(tx_too_large_in_a_burst),
 		RING_TEST(tx_bad_buffer_breaks),
+		RING_TEST(tx_looks_ahead),
 		RING_TEST(init_checks),
 		RING_TEST(starts_at_used_idx),
 		RING_TEST(no_interrupt_flag),
