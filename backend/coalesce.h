@@ -19,8 +19,8 @@
  * stay in order, and fragments (which have no ports) with all between their addresses.
  *
  * How long
- *   An entry is `open` while it may grow. UDP is open until the end of the breath. TCP without PSH
- *   waits for more until nothing came for COALESCE_GAP_NS, or for COALESCE_HOLD_NS in all. An
+ *   An entry is `open` while it may grow. UDP is open until the end of a guest's burst. TCP without
+ *   PSH waits for more until nothing came for COALESCE_GAP_NS, or for COALESCE_HOLD_NS in all. An
  *   acknowledgement without payload does not wait.
  *
  * Where an entry is
