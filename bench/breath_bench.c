@@ -203,10 +203,30 @@ static int run_cycles(char *names[], int count_of_names, bool stages)
 	return error;
 }
 
+static int usage(FILE *to)
+{
+	fprintf(to,
+		"usage: chnet-breath [--stage-cycles] [CASE...]   cycles a frame, of the median "
+		"breath\n"
+		"       chnet-breath --list                       the cases\n"
+		"       chnet-breath --count ROUNDS CASE          breaths for callgrind to count\n"
+		"\n"
+		"  breath   all; what the stages leave of it is parsing, switch and NAT\n"
+		"  inhale   taking frames out of the sender's ring, or the TAP\n"
+		"  parse    looking at their headers, once more for this: not in the breath\n"
+		"  exhale   putting them into the receiver's ring, or the queue of the TAP\n"
+		"  release  giving the sender's buffers back\n"
+		"  settle   writing to the TAP, for which a pair of sockets stands here; what "
+		"many\n"
+		"           flows gathered goes in a few breaths, none of them the median\n");
+	return to == stdout ? 0 : 2;
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{"count", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
 		{"list", no_argument, NULL, 'l'},
 		{"stage-cycles", no_argument, NULL, 's'},
 		{0},
@@ -224,13 +244,15 @@ int main(int argc, char *argv[])
 				return 2;
 			}
 			break;
+		case 'h':
+			return usage(stdout);
 		case 'l':
 			return list();
 		case 's':
 			stages = true;
 			break;
 		default:
-			return 2;
+			return usage(stderr);
 		}
 	}
 	if (!rounds)

@@ -362,21 +362,40 @@ static double bytes_a_session(void)
 	return (double)nat_memory_size(&config) / (1 << 20);
 }
 
+static int usage(FILE *to)
+{
+	fprintf(to,
+		"usage: nat_bench [--all] [SESSIONS ...]    (1000 64000 1000000)\n"
+		"  out, in   a packet of a session that exists, from and to a guest\n"
+		"  sweep     a look at a session that has not expired; expire: at one that has\n"
+		"  adopt     all sessions, by a data plane that starts anew\n"
+		"  --all     each run's figures instead of their medians\n");
+	return to == stdout ? 0 : 2;
+}
+
 int main(int argc, char **argv)
 {
 	static struct result results[SIZES_MAX][RUNS];
 	uint32_t sizes[SIZES_MAX] = {1000, 64000, 1000000};
 	int count = 3;
 	bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
-	double hz = tsc_hz();
+	double hz;
 
 	for (int i = 0; i < BURST; i++)
 		packets[i] = &storage[i];
 	argv += all;
 	argc -= all;
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	if (argc - 1 > SIZES_MAX)
+		return usage(stderr);
 	if (argc > 1)
-		for (count = 0; count < argc - 1 && count < SIZES_MAX; count++)
+		for (count = 0; count < argc - 1; count++) {
 			sizes[count] = (uint32_t)strtoul(argv[count + 1], NULL, 10);
+			if (sizes[count] == 0)
+				return usage(stderr);
+		}
+	hz = tsc_hz();
 	for (int i = 0; i < RUNS; i++)
 		for (int k = 0; k < count; k++)
 			run(sizes[k], hz, &results[k][i]);

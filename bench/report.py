@@ -28,6 +28,8 @@ def number(value):
 
 
 def spread(entry):
+    if len(entry["values"]) == 1:
+        return number(entry["median"])
     return f"{number(entry['median'])} ({number(entry['low'])}–{number(entry['high'])})"
 
 

@@ -58,8 +58,10 @@ def parse_arguments():
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH",
                         help="a program that is no package: vhost_user_net (Cloud Hypervisor's), "
                              "or passt")
-    parser.add_argument("--backend-cpu", type=int, default=0, metavar="N")
-    parser.add_argument("--generator-cpu", type=int, default=1, metavar="N")
+    parser.add_argument("--backend-cpu", type=int, default=0, metavar="N",
+                        help="the processor of back ends' workers (0)")
+    parser.add_argument("--generator-cpu", type=int, default=1, metavar="N",
+                        help="and that of the generator (1)")
     parser.add_argument("--no-realtime", dest="realtime", action="store_false",
                         help="do not give worker and generator SCHED_FIFO")
     parser.add_argument("--chnet", help="another chnet-vhost than the one that was built")
