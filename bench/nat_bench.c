@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the NAT costs, without any port, ring or device: cycles a packet for hits in both directions
- * with 1 k, 64 k and 1 M sessions, sessions created a second, the cost of expiry, of adoption, and
- * bytes a session.
+ * with 1 k, 64 k and 1 M sessions, sessions created a second, expiry, adoption, bytes a session.
  *
  * All sizes take turns, RUNS times, and what is printed is the median of each figure, so that a
  * neighbour on a shared machine who wakes up for a second disturbs all sizes or none. The cost of a
@@ -13,10 +12,6 @@
  * another one than that in which they were opened: records lie in that order, and memory that is
  * read in the order in which it lies is fetched ahead by the processor. So caches see what a busy
  * network shows them. Cycles are those of the time stamp counter.
- *
- *   nat_bench [--all] [SESSIONS ...]
- *
- * --all prints each run's figures instead, one line of the table each.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -362,47 +357,31 @@ static double bytes_a_session(void)
 	return (double)nat_memory_size(&config) / (1 << 20);
 }
 
-static int usage(FILE *to)
-{
-	fprintf(to,
-		"usage: nat_bench [--all] [SESSIONS ...]    (1000 64000 1000000)\n"
-		"  out, in   a packet of a session that exists, from and to a guest\n"
-		"  sweep     a look at a session that has not expired; expire: at one that has\n"
-		"  adopt     all sessions, by a data plane that starts anew\n"
-		"  --all     each run's figures instead of their medians\n");
-	return to == stdout ? 0 : 2;
-}
-
 int main(int argc, char **argv)
 {
 	static struct result results[SIZES_MAX][RUNS];
 	uint32_t sizes[SIZES_MAX] = {1000, 64000, 1000000};
 	int count = 3;
 	bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
-	double hz;
+	double hz = tsc_hz();
 
 	for (int i = 0; i < BURST; i++)
 		packets[i] = &storage[i];
 	argv += all;
 	argc -= all;
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		return usage(stdout);
-	if (argc - 1 > SIZES_MAX)
-		return usage(stderr);
-	if (argc > 1)
-		for (count = 0; count < argc - 1; count++) {
-			sizes[count] = (uint32_t)strtoul(argv[count + 1], NULL, 10);
-			if (sizes[count] == 0)
-				return usage(stderr);
+	for (int i = 1; i < argc; i++) {
+		count = i <= SIZES_MAX ? i : 0;
+		if (!count || !(sizes[i - 1] = (uint32_t)strtoul(argv[i], NULL, 10))) {
+			fprintf(stderr, "usage: nat_bench [--all: each run] [SESSIONS ...]\n");
+			return 2;
 		}
-	hz = tsc_hz();
+	}
 	for (int i = 0; i < RUNS; i++)
 		for (int k = 0; k < count; k++)
 			run(sizes[k], hz, &results[k][i]);
 
 	printf("time stamp counter %.0f MHz, bursts of %d, median of %d runs; flow memory %.1f "
-	       "bytes "
-	       "a session at 1 M\n",
+	       "bytes a session at 1 M\n",
 		hz / 1e6, BURST, RUNS, bytes_a_session());
 	printf("%9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "sessions", "out", "in", "out", "created",
 		"sweep", "expire", "longest", "adopt");
