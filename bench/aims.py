@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What chnet is meant to reach, and whether a run shows it. What was not measured is not met."""
+"""What chnet is meant to reach, and whether a run shows it. What was not measured is not met, and
+neither is what a peer was measured for that did not get its processor."""
 
 import dataclasses
 
@@ -27,6 +28,12 @@ class Aim:
         found = entry["ratios"].get(self.peer) if self.peer else entry["backends"].get(self.of)
         return found if found and found["values"] else None
 
+    def doubtful(self, scenarios):
+        """Whether others took the processor of a peer that polls."""
+        scenario = scenarios[self.scenario]
+        figure = scenario["results"][self.line]["backends"].get(self.peer, {})
+        return self.peer in scenario.get("polling", ()) and report.starved(figure)
+
     def met(self, summary):
         return ((self.low is None or summary["median"] >= self.low)
                 and (self.high is None or summary["median"] <= self.high))
@@ -39,8 +46,10 @@ class Aim:
                                                   f", {self.of}" if self.of != "chnet" else "")
         if not summary:
             return [what, f"{limit}{self.unit}", "not measured", "–"]
-        return [what, f"{limit}{self.unit}", report.spread(summary),
-                "met" if self.met(summary) else "missed"]
+        verdict = "met" if self.met(summary) else "missed"
+        if self.doubtful(scenarios):
+            verdict = "in doubt"
+        return [what, f"{limit}{self.unit}", report.spread(summary), verdict]
 
 
 def _at_most(scenario, lines, peer, high):
@@ -85,3 +94,6 @@ def show(scenarios, stream):
     found = [row[-1] for row in rows(scenarios)[1:]]
     print(f"  {found.count('met')} met, {found.count('missed')} missed, {found.count('–')} not "
           "measured", file=stream)
+    if "in doubt" in found:
+        print(f"  {found.count('in doubt')} in doubt: others took the peer's processor; run it with "
+              "nothing else at work", file=stream)

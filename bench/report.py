@@ -184,6 +184,11 @@ _LIMIT = "the generator was idle for less than a tenth of the time, and may have
 _OTHERS = "others took its processor, so this is not its best"
 
 
+def starved(figure):
+    """Whether a back end that polls got less than its processor in some repetition."""
+    return figure.get("backend_cpu_percent", {}).get("low", 100) < 80
+
+
 def warn(kinds, results, stream):
     """What would make the figures doubtful; of each line of the tables who it is about."""
     polling = {kind.name for kind in kinds if kind.polls}
@@ -195,7 +200,7 @@ def warn(kinds, results, stream):
             where = entry.get("workload", "")
             if kind != "limit-generator" and figure.get("idle_percent", {}).get("low", 100) < 10:
                 doubts[_LIMIT].setdefault(where, {})[kind] = None
-            if kind in polling and figure.get("backend_cpu_percent", {}).get("low", 100) < 80:
+            if kind in polling and starved(figure):
                 doubts[_OTHERS].setdefault(where, {})[kind] = None
     for why, about in doubts.items():
         if about:

@@ -131,7 +131,7 @@ def run_scenario(setup, scenario):
     report.show(scenario, kinds, results, sys.stdout)
     report.warn(kinds, results, sys.stdout)
     return {"about": scenario.about, "backends": {kind.name: kind.about for kind in kinds},
-            "results": results}
+            "polling": [kind.name for kind in kinds if kind.polls], "results": results}
 
 
 def run_rest(setup, rest):

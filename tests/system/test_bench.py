@@ -107,7 +107,7 @@ def nat():
     lab.expect(len(results["hit, out"]["backends"]["64000 sessions"]["values"]) == 5, results)
 
 
-@lab.test("aims: met, missed, and not measured, which is never met")
+@lab.test("aims: met, missed, in doubt, and not measured, which is never met")
 def aim_rows():
     aim = aims.Aim("guests", "64 B", "testpmd", low=1.3)
     other = aims.Aim("guests", "64 B", high=2)
@@ -116,6 +116,14 @@ def aim_rows():
         run = {"guests": {"results": {"64 B": {"backends": {"chnet": summary},
                                                "ratios": {"testpmd": summary}}}}}
         lab.expect((aim.row(run)[-1], other.row(run)[-1]) == (ours, theirs), f"{median}: {run}")
+    # A peer that polls, and another had its processor for a time.
+    cpu = {"median": 100, "low": 79, "high": 100}
+    run["guests"]["results"]["64 B"]["backends"]["testpmd"] = {"backend_cpu_percent": cpu}
+    lab.expect(aim.row(run)[-1] == "met", aim.row(run))
+    run["guests"]["polling"] = ["testpmd"]
+    lab.expect((aim.row(run)[-1], other.row(run)[-1]) == ("in doubt", "missed"), aim.row(run))
+    cpu["low"] = 80
+    lab.expect(aim.row(run)[-1] == "met", aim.row(run))
     run["guests"]["results"]["64 B"]["ratios"] = {}
     lab.expect(aim.row(run)[-2:] == ["not measured", "–"], aim.row(run))
     lab.expect(all(row[-2] == "not measured" for row in aims.rows({})[1:]), aims.rows({}))
