@@ -37,7 +37,10 @@ static inline void copy_bytes(void *to, const void *from, size_t length)
  */
 static inline void copy_expect(uint8_t *to, size_t length)
 {
-	for (size_t at = 0; at < length; at += COPY_LINE) {
+	/* From the beginning of the first line, so that the last is among them. */
+	size_t before = (uintptr_t)to % COPY_LINE;
+	to -= before;
+	for (size_t at = 0; at < before + length; at += COPY_LINE) {
 #ifdef __x86_64__
 		/* The builtin becomes a prefetch for reading when compiled for any processor; those
 		 * that are too old for this one take it as nothing. */
