@@ -12,7 +12,9 @@
  * moved some, over a window: it is the same for one guest and for 64, for small and large frames,
  * and it grows by itself when frames come faster than they can be moved. And whether frames are
  * answered, so that somebody waits for each: where they only go one way, those that come while the
- * worker wakes up are moved together, and little is lost.
+ * worker wakes up are moved together, and little is lost. The worker looks at ports, not at flows:
+ * two guests that only send look like an answer, and who waits for one beside a stream that goes
+ * one way waits like that.
  */
 #pragma once
 
