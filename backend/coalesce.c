@@ -147,6 +147,23 @@ static void add_entry(
 		TAILQ_INSERT_TAIL(&coalesce->ready, entry, order);
 }
 
+/* No frame overtakes one of its flow that is still open: `same`, or NULL. */
+static void close_overtaken(struct coalesce *coalesce, const struct packet *p, bool has_flow,
+	struct coalesce_entry *same)
+{
+	if (same)
+		close_entry(coalesce, same);
+	else if (!has_flow && p->flags & PACKET_IPV4)
+		close_between_addresses(coalesce, p);
+}
+
+void coalesce_close(struct coalesce *coalesce, const struct packet *p)
+{
+	bool has_flow = coalesce_has_flow(p);
+
+	close_overtaken(coalesce, p, has_flow, has_flow ? find(coalesce, p) : NULL);
+}
+
 bool coalesce_add(struct coalesce *coalesce, const struct packet *p, uint64_t now_ns)
 {
 	uint32_t headers = coalesce_headers(p, coalesce->tcp, coalesce->udp);
@@ -157,11 +174,7 @@ bool coalesce_add(struct coalesce *coalesce, const struct packet *p, uint64_t no
 		return true;
 	if (!coalesce->free_count)
 		return false;
-	/* No frame overtakes one of its flow that is still open. */
-	if (same)
-		close_entry(coalesce, same);
-	else if (!has_flow && p->flags & PACKET_IPV4)
-		close_between_addresses(coalesce, p);
+	close_overtaken(coalesce, p, has_flow, same);
 	add_entry(coalesce, p, headers, now_ns);
 	return true;
 }

@@ -103,6 +103,12 @@ void coalesce_free(struct coalesce *coalesce);
 bool coalesce_add(struct coalesce *coalesce, const struct packet *p, uint64_t now_ns);
 
 /*
+ * A parsed frame that is not added will be written: what it must not overtake grows no more, and is
+ * among what coalesce_take() gives out before.
+ */
+void coalesce_close(struct coalesce *coalesce, const struct packet *p);
+
+/*
  * Takes finished frames out, in order within a flow: those that will not grow any more, and with
  * `all` then every one, those first that nothing came for since the longest time.
  * Returns how many pointers it filled in; `frames[i]` is how many frames went into ready[i]. They

@@ -139,12 +139,16 @@ static void make_room(struct tap_port *tap)
 		write_some(tap, *tap->now_ns, true);
 }
 
-/* A large frame, which nothing that waits may be overtaken by. */
+/* A large frame, which does not wait, and overtakes nothing of its flow. Other flows, of other
+ * guests perhaps, wait on. */
 static void write_large(struct tap_port *tap, const struct packet *p)
 {
 	bool uso = p->vnet.gso_type == VIRTIO_NET_HDR_GSO_UDP_L4;
 
-	write_queued(tap, *tap->now_ns, true);
+	if (!coalesce_is_empty(tap->queue)) {
+		coalesce_close(tap->queue, p);
+		write_queued(tap, *tap->now_ns, false);
+	}
 	if (p->vnet.gso_type && !(uso ? tap->uso : tap->tso))
 		write_segmented(tap, p);
 	else

@@ -37,7 +37,8 @@ struct step {
 	uint8_t what;	  /* enum what, modulo STEP_COUNT */
 	uint8_t flow;	  /* bits 0-1 are of an address, 2-7 of the port */
 	uint8_t flags;	  /* of TCP; 0: ACK */
-	uint8_t options;  /* bit 0: the checksum is partial; 1: no DF; 2: TCP has options */
+	uint8_t options;  /* bit 0: the checksum is partial; 1: no DF; 2: TCP has options;
+			   * 3: it does not wait, as if it were large */
 	uint16_t payload; /* bytes; of a wait: units of 16 ns */
 	uint8_t more;	  /* how many flows behind this one send such a frame, too */
 	uint8_t poke_at;  /* a byte of the headers that is changed after all sums were made */
@@ -164,7 +165,7 @@ static void kernel_takes(const struct packet *p, uint16_t frames)
 	struct iovec storage[2];
 	uint16_t pieces = 0;
 
-	CHECK(p->segment_count <= 1 && p->length <= PACKET_LENGTH_MAX);
+	CHECK(p->length <= PACKET_LENGTH_MAX);
 	if (frames == 1) {
 		CHECK(!copy.vnet.gso_type && !checksum_complete(&copy));
 		came(&copy);
@@ -189,8 +190,10 @@ static void take(struct coalesce *coalesce, bool all)
 
 	do {
 		count = coalesce_take(coalesce, now_ns, all, ready, frames, TAKE);
-		for (uint16_t i = 0; i < count; i++)
+		for (uint16_t i = 0; i < count; i++) {
+			CHECK(ready[i]->segment_count <= 1);
 			kernel_takes(ready[i], frames[i]);
+		}
 	} while (count == TAKE);
 	CHECK(coalesce_due_ns(coalesce) > now_ns);
 }
@@ -223,7 +226,11 @@ static void add(struct coalesce *coalesce, const struct step *step)
 		s->came = false;
 		forget(p, s->bytes);
 		sent_count++;
-		if (!coalesce_add(coalesce, p, now_ns)) {
+		if (step->options & 8) {
+			coalesce_close(coalesce, p);
+			take(coalesce, false);
+			kernel_takes(p, 1);
+		} else if (!coalesce_add(coalesce, p, now_ns)) {
 			take(coalesce, false);
 			take(coalesce, !coalesce->free_count);
 			CHECK(coalesce_add(coalesce, p, now_ns));

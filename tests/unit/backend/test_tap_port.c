@@ -343,6 +343,30 @@ static void large_frames_overtake_nothing(void **state)
 	frame_free(large);
 }
 
+/* A neighbour's large frame ends nobody's waiting. */
+static void large_frames_leave_other_flows_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_net_hdr_v1 vnet;
+	struct frame *small[2] = {tcp_frame(0, 100, 0x10), tcp_frame(100, 100, 0x18)};
+	struct frame *large = tcp_frame(0, 200, 0x10);
+	struct packet *const packets[] = {&small[0]->packet, &large->packet, &small[1]->packet};
+	large->packet.vnet.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	large->packet.vnet.gso_size = 100;
+	large->packet.vnet.hdr_len = 66;
+	large->packet.head[35] ^= 1; /* another port */
+	f->now_ns = 1000;
+	tx(f, packets, 3);
+	assert_int_equal(kernel_receives(f, &vnet), 266);
+	assert_int_equal(settle(f, false), UINT64_MAX);
+	assert_int_equal(kernel_receives(f, &vnet), 266);
+	assert_int_equal(vnet.gso_size, 100);
+	assert_int_equal(kernel_receives(f, &vnet), 0);
+	for (int i = 0; i < 2; i++)
+		frame_free(small[i]);
+	frame_free(large);
+}
+
 /* More frames that cannot be joined than there is room for: written in order, none lost. */
 static void more_than_may_wait(void **state)
 {
@@ -460,6 +484,7 @@ int main(void)
 		TAP_TEST(large_frames),
 		TAP_TEST(small_frames_of_a_flow_go_as_one),
 		TAP_TEST(large_frames_overtake_nothing),
+		TAP_TEST(large_frames_leave_other_flows_alone),
 		TAP_TEST(more_than_may_wait),
 		TAP_TEST(what_waits_for_its_flow_goes_last),
 		TAP_TEST(not_all_that_waits_goes),
