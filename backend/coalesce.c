@@ -159,8 +159,9 @@ static void close_overtaken(struct coalesce *coalesce, const struct packet *p, b
 
 void coalesce_close(struct coalesce *coalesce, const struct packet *p)
 {
+	if (!coalesce->open_count)
+		return;
 	bool has_flow = coalesce_has_flow(p);
-
 	close_overtaken(coalesce, p, has_flow, has_flow ? find(coalesce, p) : NULL);
 }
 

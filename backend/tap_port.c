@@ -145,10 +145,8 @@ static void write_large(struct tap_port *tap, const struct packet *p)
 {
 	bool uso = p->vnet.gso_type == VIRTIO_NET_HDR_GSO_UDP_L4;
 
-	if (!coalesce_is_empty(tap->queue)) {
-		coalesce_close(tap->queue, p);
-		write_queued(tap, *tap->now_ns, false);
-	}
+	coalesce_close(tap->queue, p);
+	write_queued(tap, *tap->now_ns, false);
 	if (p->vnet.gso_type && !(uso ? tap->uso : tap->tso))
 		write_segmented(tap, p);
 	else
