@@ -243,18 +243,6 @@ class Chnet4(Chnet):
     guests = 4
 
 
-class Chnet8(Chnet):
-    name = "chnet-8"
-    about = "the same with 8 guests"
-    guests = 8
-
-
-class Chnet64(Chnet):
-    name = "chnet-64"
-    about = "the same with 64 guests"
-    guests = 64
-
-
 class Against(Chnet):
     name = "against"
     about = "the chnet-vhost of --against"
@@ -270,16 +258,15 @@ class Against(Chnet):
         return self.setup.against
 
 
-class Against8(Against):
-    name = "against-8"
-    about = "the same with 8 guests"
-    guests = 8
+def _sized(kind, guests):
+    """The same kind with another number of guests."""
+    return type(f"{kind.__name__}{guests}", (kind,), {
+        "name": f"{kind.name}-{guests}", "about": f"the same with {guests} guests",
+        "guests": guests})
 
 
-class Against64(Against):
-    name = "against-64"
-    about = "the same with 64 guests"
-    guests = 64
+Chnet8, Chnet64 = _sized(Chnet, 8), _sized(Chnet, 64)
+Against8, Against64 = _sized(Against, 8), _sized(Against, 64)
 
 
 class Testpmd(Backend):
